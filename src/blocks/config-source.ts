@@ -1,0 +1,30 @@
+import type { ActorPlacement, AppConfiguration, Component, Subscription } from '../gen/weft/config/v1/config.js';
+
+/** The filter service's resources by kind. */
+export interface ConfigKinds {
+  readonly component: Component;
+  readonly subscription: Subscription;
+  readonly placement: ActorPlacement;
+  readonly configuration: AppConfiguration;
+}
+
+export type ConfigKind = keyof ConfigKinds;
+
+export interface ConfigChange<T> {
+  /** New or changed resources by resource name. */
+  readonly updated: ReadonlyMap<string, T>;
+  /** Names of resources that are gone. */
+  readonly removed: readonly string[];
+}
+
+/**
+ * Applies one change. Resolves: the resources are in force and get an ACK. Throws: they get a NACK with the error's text,
+ * and what was in force stays in force. Calls for one kind never overlap.
+ */
+export type ConfigApply<T> = (change: ConfigChange<T>) => Promise<void>;
+
+/** Where blocks get their resources: the xDS client in agent/, or a fixed set in tests. */
+export interface ConfigSource {
+  /** At most one applier a kind. Its first call comes with the first response, which may be empty. */
+  on<K extends ConfigKind>(kind: K, apply: ConfigApply<ConfigKinds[K]>): void;
+}

@@ -1,0 +1,31 @@
+import type { ActorPlacement, AppConfiguration, Component, Subscription } from '../gen/weft/config/v1/config.js';
+import type { Instance } from './instance.js';
+
+/** All validated resources of one set of directories. */
+export interface ResourceSet {
+  readonly components: readonly Component[];
+  readonly subscriptions: readonly Subscription[];
+  /** The merged Configuration spec, by Configuration name. */
+  readonly configurations: readonly { readonly name: string; readonly spec: unknown; readonly source: string }[];
+  /** Documents of kinds that issue a data-plane policy: Resiliency, HTTPEndpoint, HTTPRoute … by kind, validated. */
+  readonly policies: readonly {
+    readonly kind: string;
+    readonly name: string;
+    readonly namespace: string;
+    readonly spec: unknown;
+    readonly source: string;
+  }[];
+}
+
+/** Everything that the translators read: one immutable value per change. */
+export interface MeshModel {
+  /** Sorted by namespace, app id, instance id. */
+  readonly instances: readonly Instance[];
+  /** What the app of `instance` gets: resources in its scopes and namespace. */
+  resourcesFor(instance: Instance): ResourceSet;
+  /** The effective Configuration of `instance`'s app. */
+  configurationFor(instance: Instance): AppConfiguration;
+  readonly placements: readonly ActorPlacement[];
+}
+
+export type { ActorPlacement, AppConfiguration, Component, Subscription };

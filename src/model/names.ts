@@ -1,0 +1,48 @@
+/** Every generated name in one place. Parts never hold `|` or `~`: app ids and namespaces are validated on entry. */
+
+/** @returns the cluster of an app's instances, also its EDS name */
+export const appCluster = (namespace: string, appId: string): string => `app|${namespace}|${appId}`;
+/** @returns the cluster of an actor type's hosts, also its EDS name */
+export const actorCluster = (namespace: string, actorType: string): string => `actor|${namespace}|${actorType}`;
+/** This app itself, as its own Envoy reaches it (behind the inbound listener). */
+export const LOCAL_APP_CLUSTER = 'local|app';
+/** The filter service over its Unix socket: HTTP/1.1 API, and gRPC API. */
+export const SERVICE_HTTP_CLUSTER = 'local|service-http';
+export const SERVICE_GRPC_CLUSTER = 'local|service-grpc';
+/** The control plane; stands in the bootstrap. */
+export const ADS_CLUSTER = 'weft|control-plane';
+
+export const LISTENERS = {
+  apiHttp: 'api-http',
+  apiGrpc: 'api-grpc',
+  inbound: 'inbound',
+  loopback: 'loopback',
+  self: 'self',
+} as const;
+export const ROUTES = { outbound: 'outbound', outboundGrpc: 'outbound-grpc', inbound: 'inbound' } as const;
+
+/** Headers of our own between sidecars. Client-sent ones are removed on every listener. */
+export const HEADERS = {
+  /** Where an inbound call is meant for: `actor` or `app-callback`; absent: the app. */
+  to: 'x-weft-to',
+  /** The actor type and id of the call, `<type>/<id>`: what Envoy hashes. */
+  actor: 'x-weft-actor',
+} as const;
+
+export type NodeRole = 'envoy' | 'service';
+export interface NodeIdentity {
+  readonly role: NodeRole;
+  readonly namespace: string;
+  readonly appId: string;
+  readonly instanceId: string;
+}
+
+/** @returns the xDS node id `<role>~<namespace>~<app id>~<instance id>` */
+export const nodeId = (node: NodeIdentity): string => `${node.role}~${node.namespace}~${node.appId}~${node.instanceId}`;
+
+/** @returns undefined when `id` is not one of ours */
+export function parseNodeId(id: string): NodeIdentity | undefined {
+  const [role, namespace, appId, instanceId, ...rest] = id.split('~');
+  if ((role !== 'envoy' && role !== 'service') || !namespace || !appId || !instanceId || rest.length > 0) return undefined;
+  return { role, namespace, appId, instanceId };
+}
