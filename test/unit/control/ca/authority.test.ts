@@ -8,7 +8,10 @@ const options = { ttlMs: 3_600_000, clockSkewMs: 900_000, now };
 const orders = { trustDomain: 'weft.test', namespace: 'default', appId: 'orders' };
 
 async function csrFor(san: string | undefined, algorithm: object = { name: 'ECDSA', namedCurve: 'P-256' }) {
-  const keys = (await crypto.subtle.generateKey(algorithm as webcrypto.EcKeyGenParams, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const keys = (await crypto.subtle.generateKey(algorithm as webcrypto.EcKeyGenParams, true, [
+    'sign',
+    'verify',
+  ])) as webcrypto.CryptoKeyPair;
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: 'CN=ignored',
     keys,
