@@ -1,6 +1,6 @@
 // Generates src/gen from the protos under proto/ and from the Envoy protos that ship inside @grpc/grpc-js-xds.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -54,6 +54,14 @@ function dropUnknownValidateOption(dir) {
   }
 }
 
+/** Puts `fresh` in the place of `current`, so that whoever compiles meanwhile never sees half a tree. */
+function swap(fresh, current) {
+  const old = `${fresh}-old`;
+  if (existsSync(current)) renameSync(current, old);
+  renameSync(fresh, current);
+  rmSync(old, { recursive: true, force: true });
+}
+
 const work = mkdtempSync(join(tmpdir(), 'weft-proto-'));
 const out = join(root, `src/.gen-${process.pid}`);
 try {
@@ -65,10 +73,12 @@ try {
   writeFileSync(join(work, 'buf.yaml'), 'version: v2\n');
   const paths = [...ENVOY_PROTOS, 'dapr', 'weft'].flatMap((path) => ['--path', join(work, path)]);
   const buf = join(root, 'node_modules/.bin/buf');
-  execFileSync(buf, ['generate', work, '--template', join(root, 'proto/buf.gen.yaml'), ...paths], {
+  mkdirSync(out);
+  execFileSync(buf, ['generate', work, '--template', join(root, 'proto/buf.gen.yaml'), '--output', out, ...paths], {
     cwd: root,
     stdio: 'inherit',
   });
+  swap(out, join(root, 'src/gen'));
 } finally {
   rmSync(work, { recursive: true, force: true });
   rmSync(out, { recursive: true, force: true });
