@@ -26,6 +26,8 @@ export interface HttpRoute {
   readonly group: ApiGroup;
   /** Bounded name for metrics and spans, such as `GetState`: the gRPC twin's method name. */
   readonly operation: string;
+  /** True: the body is handed over unread, as a Readable in `request.body`, and has no limit of ours. Default: a Buffer. */
+  readonly stream?: boolean;
   /** Parses, calls the service, formats. Thrown AppErrors become Dapr's error bodies. The body is a Buffer (empty: undefined). */
   readonly handle: (request: FastifyRequest, reply: FastifyReply) => unknown;
 }

@@ -1,0 +1,188 @@
+import { timingSafeEqual } from 'node:crypto';
+import http from 'node:http';
+import type { ListenOptions, Socket } from 'node:net';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Logger } from '../../telemetry/logger.js';
+import { hasBody, readBody } from './body.js';
+import { toAppError, writeError } from './errors.js';
+import type { HttpRoute } from './route.js';
+import { normalUrl } from './url.js';
+
+export type HttpHandle = (request: FastifyRequest, reply: FastifyReply) => unknown;
+
+export interface HttpServerOptions {
+  readonly routes: readonly HttpRoute[];
+  /** Whatever no route has, and a known path with another method: the invocation fallback. `request.body` is the unread stream. */
+  readonly fallback: HttpHandle;
+  /** Clients must send it as `dapr-api-token`; undefined: no check. */
+  readonly apiToken?: string | undefined;
+  /** Largest buffered request body, bytes (`--max-body-size`). */
+  readonly maxBodyBytes: number;
+  /** Largest request head, bytes (`--read-buffer-size`). Default: Node's 16 KiB. */
+  readonly maxHeaderBytes?: number;
+  readonly logger: Logger;
+}
+
+export interface ApiHttpServer {
+  /** Also serves connections that others accepted: `server.emit('connection', socket)`. */
+  readonly server: http.Server;
+  /** Call once for each address. @throws Error when the address is taken */
+  listen(where: string | ListenOptions): Promise<void>;
+  /** Takes no new connection, lets requests under way end for at most `deadlineMs`, then cuts the rest. Idempotent. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+const METHODS_WITH_BODY = ['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+/** Requests that are sent on to others as they are, where the token must not go. */
+const FORWARDED_GROUPS: ReadonlySet<string> = new Set(['invoke', 'actors']);
+const TOKEN_HEADER = 'dapr-api-token';
+
+/** @returns the API server, ready to serve; it listens nowhere yet */
+export async function createHttpServer(options: HttpServerOptions): Promise<ApiHttpServer> {
+  const app = fastify({
+    exposeHeadRoutes: false,
+    genReqId: () => '',
+    routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 65_536 },
+    serverFactory: (handler) => createListener(options, handler),
+    frameworkErrors: (error, _request, reply) => fail(error, reply as unknown as FastifyReply, options),
+  });
+  // Bodies are read by `register`: fastify's parsers cost more and refuse content types that Dapr takes.
+  for (const method of METHODS_WITH_BODY) app.addHttpMethod(method, { hasBody: false });
+  for (const route of options.routes) register(app, route, options);
+  app.setNotFoundHandler(streamed(options.fallback, options));
+  app.setErrorHandler((error, _request, reply) => fail(error, reply, options));
+  await app.ready();
+  return serve(app.server);
+}
+
+function register(app: FastifyInstance, route: HttpRoute, options: HttpServerOptions): void {
+  const handler = route.stream ? streamed(route.handle, options) : buffered(route, options);
+  for (const version of route.versions) app.route({ method: [...route.methods], url: `/${version}${route.path}`, handler });
+}
+
+function streamed(handle: HttpHandle, options: HttpServerOptions): HttpHandle {
+  return (request, reply) => {
+    withoutToken(request);
+    request.body = request.raw;
+    run(handle, request, reply, options);
+  };
+}
+
+function buffered(route: HttpRoute, options: HttpServerOptions): HttpHandle {
+  const { handle } = route;
+  const forwards = FORWARDED_GROUPS.has(route.group);
+  if (route.methods.every((method) => method === 'GET' || method === 'HEAD') && !forwards)
+    return (request, reply) => run(handle, request, reply, options);
+  return (request, reply) => {
+    if (forwards) withoutToken(request);
+    if (!hasBody(request.raw)) return run(handle, request, reply, options);
+    readBody(request.raw, options.maxBodyBytes, (error, body) => {
+      if (error) return fail(error, reply, options);
+      request.body = body;
+      run(handle, request, reply, options);
+    });
+  };
+}
+
+function withoutToken(request: FastifyRequest): void {
+  if (request.headers[TOKEN_HEADER] !== undefined) delete request.headers[TOKEN_HEADER];
+}
+
+function run(handle: HttpHandle, request: FastifyRequest, reply: FastifyReply, options: HttpServerOptions): void {
+  try {
+    const result = handle(request, reply);
+    if (result === undefined) return;
+    if (result instanceof Promise) {
+      result.then(
+        (value) => finish(value, reply),
+        (error) => fail(error, reply, options),
+      );
+    } else finish(result, reply);
+  } catch (error) {
+    fail(error, reply, options);
+  }
+}
+
+function finish(value: unknown, reply: FastifyReply): void {
+  if (value !== undefined && value !== reply && !reply.sent) reply.send(value);
+}
+
+function fail(error: unknown, reply: FastifyReply, options: HttpServerOptions): void {
+  reply.hijack();
+  writeError(reply.raw, toAppError(error, options.maxBodyBytes), options.logger);
+}
+
+function createListener(options: HttpServerOptions, handler: http.RequestListener): http.Server {
+  const allowed = options.apiToken ? tokenCheck(options.apiToken) : undefined;
+  const listener: http.RequestListener = (request, response) => {
+    if (allowed !== undefined && !allowed(request)) {
+      response.writeHead(401, { 'content-type': 'text/plain; charset=utf-8', 'content-length': 17 });
+      response.end('invalid api token');
+      return;
+    }
+    normalUrl(request);
+    handler(request, response);
+  };
+  return http.createServer(
+    {
+      // Streams may take longer than Node's five minutes; Envoy and SDKs keep idle connections for reuse.
+      requestTimeout: 0,
+      keepAliveTimeout: 3_600_000,
+      ...(options.maxHeaderBytes ? { maxHeaderSize: options.maxHeaderBytes } : {}),
+    },
+    listener,
+  );
+}
+
+/** The raw request target, never decoded: no other spelling of these paths is exempt. */
+const WITHOUT_TOKEN = /^\/v1\.0\/healthz(\/outbound)?(\?|$)/;
+
+function tokenCheck(token: string): (request: http.IncomingMessage) => boolean {
+  const expected = Buffer.from(token);
+  return (request) => {
+    const sent = request.headers[TOKEN_HEADER];
+    if (sent !== undefined) delete request.headers[TOKEN_HEADER];
+    if (request.method === 'GET' && WITHOUT_TOKEN.test(request.url ?? '')) return true;
+    if (typeof sent !== 'string') return false;
+    const given = Buffer.from(sent, 'latin1');
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
+}
+
+function serve(server: http.Server): ApiHttpServer {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  let closing: Promise<void> | undefined;
+  return {
+    server,
+    listen: (where) =>
+      new Promise((resolve, reject) => {
+        server.once('error', reject);
+        server.listen(typeof where === 'string' ? { path: where } : where, () => {
+          server.off('error', reject);
+          resolve();
+        });
+      }),
+    close(deadlineMs = 5000) {
+      closing ??= drain(server, sockets, deadlineMs);
+      return closing;
+    },
+  };
+}
+
+const DRAIN_STEP_MS = 20;
+
+async function drain(server: http.Server, sockets: ReadonlySet<Socket>, deadlineMs: number): Promise<void> {
+  if (server.listening) server.close();
+  const end = performance.now() + deadlineMs;
+  // Node tells nobody when a kept-alive connection falls idle, so idle ones are swept until none is left.
+  server.closeIdleConnections();
+  while (sockets.size > 0 && performance.now() < end) {
+    await new Promise((resolve) => setTimeout(resolve, DRAIN_STEP_MS));
+    server.closeIdleConnections();
+  }
+  server.closeAllConnections();
+}

@@ -1,0 +1,254 @@
+import { messageOf } from '../errors.js';
+import { Component } from '../gen/weft/config/v1/config.js';
+import { deferred, withDeadline } from '../lib/async.js';
+import { isTruthy } from '../lib/duration.js';
+import type { ComponentDeps } from './component.js';
+import { type HostedComponent, loadComponent } from './component-loader.js';
+import type { SecretResolver } from './component-spec.js';
+import type { Block, ComponentTypes } from './component-types.js';
+import type { ConfigChange, ConfigSource } from './config-source.js';
+
+export type { HostedComponent } from './component-loader.js';
+
+/** `removed`: gone for good; `replaced`: a new version serves already, the old one closes once listeners are done with it. */
+export interface ComponentEvent {
+  readonly kind: 'added' | 'replaced' | 'removed';
+  readonly block: Block;
+  readonly name: string;
+}
+
+export interface ComponentMetadata {
+  readonly name: string;
+  readonly type: string;
+  readonly version: string;
+  readonly capabilities: readonly string[];
+}
+
+export interface ComponentHost {
+  /** @returns undefined when no such component is in force */
+  state(name: string): HostedComponent<'state'> | undefined;
+  pubsub(name: string): HostedComponent<'pubsub'> | undefined;
+  /** Every component of `block`. */
+  all<B extends Block>(block: B): readonly HostedComponent<B>[];
+  /** The one state store with `actorStateStore: "true"`. */
+  actorStateStore(): HostedComponent<'state'> | undefined;
+  /** For the metadata API, in name order. */
+  list(): readonly ComponentMetadata[];
+  /** Components that were asked for and are not in force, or only in an older version. */
+  failures(): readonly ComponentFailure[];
+  /** Resolves once the first set has been applied, whatever came of it. */
+  loaded(): Promise<void>;
+  /** A listener's promise is waited for (5 s at most) before a replaced component closes. @returns stop listening */
+  onChange(listener: ComponentListener): () => void;
+  /** Closes every component. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ComponentFailure {
+  readonly name: string;
+  /** Names component, source and remedy. */
+  readonly error: string;
+}
+
+export type ComponentListener = (event: ComponentEvent) => void | Promise<void>;
+
+export interface ComponentHostOptions {
+  readonly source: ConfigSource;
+  readonly types: ComponentTypes;
+  readonly deps: ComponentDeps;
+  /** Default: `process.env`. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  readonly resolveSecret?: SecretResolver;
+}
+
+const LISTENER_LIMIT_MS = 5_000;
+const FOR_ACTORS = ['ETAG', 'TRANSACTIONAL'] as const;
+
+/** Loads the components that `source` names and keeps them as it says from then on. */
+export function createComponentHost(options: ComponentHostOptions): ComponentHost {
+  const host = new Host(options);
+  options.source.on('component', (change) => host.apply(change));
+  return host;
+}
+
+/** What is in force under one resource name. */
+interface Entry {
+  readonly content: string;
+  readonly hosted: HostedComponent;
+}
+
+class Host implements ComponentHost {
+  readonly #options: ComponentHostOptions;
+  readonly #entries = new Map<string, Entry>();
+  readonly #failures = new Map<string, ComponentFailure>();
+  readonly #listeners = new Set<ComponentListener>();
+  readonly #loaded = deferred<void>();
+  readonly #state = new Map<string, HostedComponent<'state'>>();
+  readonly #pubsub = new Map<string, HostedComponent<'pubsub'>>();
+  #actorStore: HostedComponent<'state'> | undefined;
+  #retiring: Promise<unknown> = Promise.resolve();
+  #closed = false;
+
+  constructor(options: ComponentHostOptions) {
+    this.#options = options;
+  }
+
+  state(name: string): HostedComponent<'state'> | undefined {
+    return this.#state.get(name);
+  }
+
+  pubsub(name: string): HostedComponent<'pubsub'> | undefined {
+    return this.#pubsub.get(name);
+  }
+
+  all<B extends Block>(block: B): readonly HostedComponent<B>[] {
+    const map: ReadonlyMap<string, HostedComponent> = block === 'state' ? this.#state : this.#pubsub;
+    return [...map.values()] as unknown as HostedComponent<B>[];
+  }
+
+  actorStateStore(): HostedComponent<'state'> | undefined {
+    return this.#actorStore;
+  }
+
+  list(): readonly ComponentMetadata[] {
+    const all = [...this.#entries.values()].map(({ hosted }) => hosted);
+    return all.map(describe).sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  failures(): readonly ComponentFailure[] {
+    return [...this.#failures.values()];
+  }
+
+  loaded(): Promise<void> {
+    return this.#loaded.promise;
+  }
+
+  onChange(listener: ComponentListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** One change of the config source. What can be loaded is in force afterwards, whatever became of the rest. @throws Error with every failure */
+  async apply(change: ConfigChange<Component>): Promise<void> {
+    if (this.#closed) return;
+    for (const key of change.removed) {
+      this.#failures.delete(key);
+      await this.#put(key, undefined);
+    }
+    const results = await Promise.all([...change.updated].map(([key, resource]) => this.#prepare(key, resource)));
+    // Actor stores last: one change may take `actorStateStore` off one component and put it on another.
+    results.sort((a, b) => Number(wantsActors(a)) - Number(wantsActors(b)));
+    const refused: string[] = [];
+    for (const result of results) {
+      const failure = result.failure ?? (result.entry && this.#refusal(result.entry.hosted));
+      if (failure === undefined) {
+        this.#failures.delete(result.key);
+        if (result.entry) await this.#put(result.key, result.entry);
+        continue;
+      }
+      if (result.entry) await result.entry.hosted.component.close();
+      const error = `component ${result.resource.name} (${result.resource.source || 'no file'}): ${failure}`;
+      this.#failures.set(result.key, { name: result.resource.name, error });
+      if (result.resource.ignoreErrors) this.#options.deps.logger.warn('component left out', { error });
+      else refused.push(error);
+    }
+    this.#loaded.resolve();
+    if (refused.length > 0) throw new Error(refused.join('; '));
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const key of [...this.#entries.keys()]) await this.#put(key, undefined);
+    await this.#retiring;
+  }
+
+  async #prepare(key: string, resource: Component): Promise<Prepared> {
+    const content = contentOf(resource);
+    if (this.#entries.get(key)?.content === content) return { key, resource };
+    const { types, deps, env = process.env, resolveSecret } = this.#options;
+    try {
+      return { key, resource, entry: { content, hosted: await loadComponent(resource, types, { deps, env, resolveSecret }) } };
+    } catch (error) {
+      return { key, resource, failure: messageOf(error) };
+    }
+  }
+
+  /** @returns why `hosted` may not come in force beside what is there, undefined when it may */
+  #refusal(hosted: HostedComponent): string | undefined {
+    if (!isActorStore(hosted)) return undefined;
+    const missing = FOR_ACTORS.filter((capability) => !hosted.component.capabilities.includes(capability));
+    if (missing.length > 0) return `actorStateStore needs ${missing.join(' and ')}, which ${hosted.spec.type} lacks`;
+    const other = this.#actorStore;
+    if (other && other.name !== hosted.name)
+      return `actorStateStore is set on ${other.name} already; set it on one component only`;
+    return undefined;
+  }
+
+  /** Brings `next` in force under `key`, undefined: nothing. The previous one closes in the background. */
+  async #put(key: string, next: Entry | undefined): Promise<void> {
+    const previous = this.#entries.get(key)?.hosted;
+    if (next) this.#entries.set(key, next);
+    else this.#entries.delete(key);
+    this.#index();
+    const subject = next?.hosted ?? previous;
+    if (subject === undefined) return;
+    const kind = next ? (previous ? 'replaced' : 'added') : 'removed';
+    await this.#tell({ kind, block: subject.block, name: subject.name });
+    if (previous) this.#retiring = Promise.all([this.#retiring, previous.slot.retire(previous.name, this.#options.deps.logger)]);
+  }
+
+  #index(): void {
+    this.#state.clear();
+    this.#pubsub.clear();
+    this.#actorStore = undefined;
+    for (const { hosted } of this.#entries.values()) {
+      if (isBlock(hosted, 'pubsub')) this.#pubsub.set(hosted.name, hosted);
+      if (isBlock(hosted, 'state')) this.#state.set(hosted.name, hosted);
+      if (isActorStore(hosted)) this.#actorStore = hosted;
+    }
+  }
+
+  async #tell(event: ComponentEvent): Promise<void> {
+    const { logger } = this.#options.deps;
+    const call = async (listener: ComponentListener) => listener(event);
+    const calls = [...this.#listeners].map((listener) =>
+      withDeadline(call(listener), LISTENER_LIMIT_MS, `${event.block} ${event.name}`).catch((error) =>
+        logger.error('a component change was not taken up', { component: event.name, error: messageOf(error) }),
+      ),
+    );
+    await Promise.all(calls);
+  }
+}
+
+/** What became of one resource: a new entry, nothing to do (neither), or a failure. */
+interface Prepared {
+  readonly key: string;
+  readonly resource: Component;
+  readonly entry?: Entry;
+  readonly failure?: string;
+}
+
+/** Where a component stands in its file is not its content: moving it reconnects nothing. */
+function contentOf(resource: Component): string {
+  return Buffer.from(Component.encode({ ...resource, source: '' }).finish()).toString('base64');
+}
+
+function isBlock<B extends Block>(hosted: HostedComponent, block: B): hosted is HostedComponent<B> & HostedComponent {
+  return hosted.block === block;
+}
+
+function isActorStore(hosted: HostedComponent): hosted is HostedComponent<'state'> & HostedComponent {
+  return hosted.block === 'state' && isTruthy(hosted.spec.metadata.get('actorstatestore'));
+}
+
+function wantsActors({ entry }: Prepared): boolean {
+  return entry !== undefined && isActorStore(entry.hosted);
+}
+
+function describe(hosted: HostedComponent): ComponentMetadata {
+  const { name, spec, component } = hosted;
+  const capabilities: string[] = [...component.capabilities];
+  // Dapr lists what a store could do for actors, also when it is not the actor store (reference §1.8).
+  if (hosted.block === 'state' && FOR_ACTORS.every((capability) => capabilities.includes(capability))) capabilities.push('ACTOR');
+  return { name, type: spec.type, version: spec.version, capabilities };
+}

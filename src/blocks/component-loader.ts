@@ -1,0 +1,51 @@
+import type { Component } from '../gen/weft/config/v1/config.js';
+import { withDeadline } from '../lib/async.js';
+import type { ComponentFactory, ComponentSpec, LoadedComponent } from './component.js';
+import { ComponentSlot } from './component-slot.js';
+import { resolveSpec, type SpecContext, usesNamespace } from './component-spec.js';
+import { type Block, type BlockComponents, type ComponentTypes, componentType } from './component-types.js';
+
+/** A component in force. The object changes when its component is replaced: look it up for each use. */
+export interface HostedComponent<B extends Block = Block> {
+  readonly block: B;
+  readonly name: string;
+  readonly spec: ComponentSpec;
+  readonly component: BlockComponents[B];
+  readonly slot: ComponentSlot<BlockComponents[B]>;
+  /** A metadata value asked for `{namespace}`: topics get the namespace as prefix (reference §2.3). */
+  readonly namespaced: boolean;
+}
+
+const DEFAULT_INIT_TIMEOUT_MS = 5_000;
+
+/** @returns the ready component @throws Error without the component's name when it cannot be made within its initTimeout */
+export async function loadComponent(resource: Component, types: ComponentTypes, context: SpecContext): Promise<HostedComponent> {
+  const type = componentType(types, resource.type, resource.version);
+  const making = make(resource, type.load, context);
+  try {
+    const { spec, component } = await withDeadline(making, resource.initTimeoutMs || DEFAULT_INIT_TIMEOUT_MS, 'initTimeout');
+    return {
+      block: type.block,
+      name: resource.name,
+      spec,
+      component: component as BlockComponents[Block],
+      slot: new ComponentSlot(component as BlockComponents[Block]),
+      namespaced: usesNamespace(resource),
+    };
+  } catch (error) {
+    // One that comes too late is of no use any more, and must not stay connected.
+    making.then(({ component }) => component.close()).catch(() => {});
+    throw error;
+  }
+}
+
+async function make(
+  resource: Component,
+  load: () => Promise<ComponentFactory<LoadedComponent>>,
+  context: SpecContext,
+): Promise<{ spec: ComponentSpec; component: LoadedComponent }> {
+  const spec = await resolveSpec(resource, context);
+  const factory = await load();
+  const logger = context.deps.logger.child({ component: resource.name });
+  return { spec, component: await factory(spec, { ...context.deps, logger }) };
+}

@@ -1,0 +1,54 @@
+import type { ComponentFactory } from './component.js';
+import type { PubSub } from './pubsub/contract.js';
+import type { StateStore } from './state/contract.js';
+
+/** What each block's components implement. A new block adds one line here and one list entry a component. */
+export interface BlockComponents {
+  readonly state: StateStore;
+  readonly pubsub: PubSub;
+}
+
+export type Block = keyof BlockComponents;
+
+/** One line of the component list: which block it serves, which spec versions it knows, and where its code is. */
+export type ComponentType = {
+  readonly [B in Block]: {
+    readonly block: B;
+    readonly versions: readonly string[];
+    /** Loads the code on first use, so that an unused component costs neither start-up time nor memory. */
+    readonly load: () => Promise<ComponentFactory<BlockComponents[B]>>;
+  };
+}[Block];
+
+/** By Dapr's type name, such as `state.sqlite`. */
+export type ComponentTypes = Readonly<Record<string, ComponentType>>;
+
+/** @returns the entry of `type` @throws Error that names the type and the nearest known one */
+export function componentType(types: ComponentTypes, type: string, version: string): ComponentType {
+  const entry = Object.hasOwn(types, type) ? types[type] : undefined;
+  if (entry === undefined) throw new Error(`unknown type ${type}; ${suggestion(types, type)}`);
+  if (!entry.versions.includes(version || 'v1'))
+    throw new Error(`unknown version ${version} of ${type}; known: ${entry.versions.join(', ')}`);
+  return entry;
+}
+
+function suggestion(types: ComponentTypes, type: string): string {
+  const names = Object.keys(types).sort();
+  const [best] = names.map((name) => ({ name, distance: editDistance(name, type) })).sort((a, b) => a.distance - b.distance);
+  if (best && best.distance <= Math.max(3, type.length / 3)) return `did you mean ${best.name}?`;
+  return `known types: ${names.join(', ')}`;
+}
+
+/** Levenshtein distance. */
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}
