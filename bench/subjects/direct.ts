@@ -1,0 +1,13 @@
+import { startApp } from '../app-process.js';
+import type { Subject } from '../types.js';
+
+/** No sidecar at all: the load goes to the app itself. The ceiling of this machine at this moment. */
+export function direct(workDir: string): Subject {
+  return {
+    name: 'direct',
+    async start(topology) {
+      const app = await startApp(topology.appRole, workDir);
+      return { app, target: app, sidecars: () => [], stop: () => app.stop() };
+    },
+  };
+}
