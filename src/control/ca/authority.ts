@@ -1,5 +1,5 @@
+import { exportPrivateKey, generateKeyPair, importPrivateKey, randomSerial, SIGNING_ALGORITHM, x509 } from '../../lib/x509.js';
 import { parseSpiffeId, type SpiffeIdentity, spiffeId } from '../../model/spiffe.js';
-import { exportPrivateKey, generateKeyPair, importPrivateKey, randomSerial, SIGNING_ALGORITHM, x509 } from './x509.js';
 
 /** A certificate and the key that signs with it, both PEM. The key is secret. */
 export interface Issuer {

@@ -1,7 +1,7 @@
 import { type webcrypto, X509Certificate } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { CsrRefused, createRoot, signSvid } from '../../../../src/control/ca/authority.js';
-import { generateKeyPair, SIGNING_ALGORITHM, x509 } from '../../../../src/control/ca/x509.js';
+import { generateKeyPair, SIGNING_ALGORITHM, x509 } from '../../../../src/lib/x509.js';
 
 const now = new Date('2030-01-01T00:00:00Z');
 const options = { ttlMs: 3_600_000, clockSkewMs: 900_000, now };
