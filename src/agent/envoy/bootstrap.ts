@@ -1,0 +1,118 @@
+import { ADS_CLUSTER, type NodeIdentity, nodeId } from '../../model/names.js';
+
+export interface BootstrapOptions {
+  readonly node: NodeIdentity;
+  /** `host:port` of the control plane's gRPC port. */
+  readonly controlPlane: string;
+  /** Unix socket of Envoy's admin interface: no other user of the machine may reach it. */
+  readonly adminSocket: string;
+}
+
+/** Envoy's reconnect to the control plane starts quickly: what runs goes on, but changes must not wait long for a restarted one. */
+const ADS_BACKOFF = { base_interval: '0.1s', max_interval: '2s' };
+/** A safety net far above what one app does; without it a flood of connections ends in the kernel's OOM killer. */
+const MAX_CONNECTIONS = 50_000;
+
+/**
+ * The series that we show or need ourselves (draining watches `downstream_rq_active`). Envoy makes no others,
+ * which spares it memory for each cluster of a large mesh.
+ */
+const KEPT_PREFIXES = ['control_plane.', 'cluster_manager.', 'listener_manager.', 'server.'];
+const KEPT_SUFFIXES = [
+  '.downstream_rq_active',
+  '.downstream_rq_total',
+  '.downstream_rq_2xx',
+  '.downstream_rq_4xx',
+  '.downstream_rq_5xx',
+  '.downstream_rq_time',
+  '.downstream_cx_active',
+  '.downstream_cx_total',
+  '.upstream_rq_active',
+  '.upstream_rq_total',
+  '.upstream_rq_2xx',
+  '.upstream_rq_4xx',
+  '.upstream_rq_5xx',
+  '.upstream_rq_time',
+  '.upstream_rq_retry',
+  '.upstream_rq_timeout',
+  '.upstream_rq_pending_overflow',
+  '.upstream_cx_active',
+  '.upstream_cx_connect_fail',
+  '.membership_healthy',
+  '.membership_total',
+  '.ssl.handshake',
+  '.ssl.connection_error',
+  '.rbac.allowed',
+  '.rbac.denied',
+];
+
+/** @returns Envoy's bootstrap as plain data: everything else comes over one delta ADS stream */
+export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, unknown>> {
+  const ads = { ads: {}, resource_api_version: 'V3' };
+  return {
+    node: { id: nodeId(options.node), cluster: `${options.node.namespace}/${options.node.appId}` },
+    admin: { address: { pipe: { path: options.adminSocket, mode: 0o600 } } },
+    dynamic_resources: {
+      ads_config: {
+        api_type: 'DELTA_GRPC',
+        transport_api_version: 'V3',
+        set_node_on_first_message_only: true,
+        grpc_services: [
+          { envoy_grpc: { cluster_name: ADS_CLUSTER, retry_policy: { retry_back_off: ADS_BACKOFF, num_retries: 1_000_000 } } },
+        ],
+      },
+      cds_config: ads,
+      lds_config: ads,
+    },
+    static_resources: { clusters: [controlPlaneCluster(options.controlPlane)] },
+    stats_config: {
+      use_all_default_tags: false,
+      stats_matcher: {
+        inclusion_list: {
+          patterns: [...KEPT_PREFIXES.map((prefix) => ({ prefix })), ...KEPT_SUFFIXES.map((suffix) => ({ suffix }))],
+        },
+      },
+    },
+    overload_manager: {
+      resource_monitors: [
+        {
+          name: 'envoy.resource_monitors.global_downstream_max_connections',
+          typed_config: {
+            '@type':
+              'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+            max_active_downstream_connections: MAX_CONNECTIONS,
+          },
+        },
+      ],
+    },
+  };
+}
+
+function controlPlaneCluster(address: string): Readonly<Record<string, unknown>> {
+  const { host, port } = splitHostPort(address);
+  return {
+    name: ADS_CLUSTER,
+    // A name in place of an address is looked up again and again, since a control plane may move.
+    type: /^[\d.]+$|:/.test(host) ? 'STATIC' : 'STRICT_DNS',
+    connect_timeout: '1s',
+    load_assignment: {
+      cluster_name: ADS_CLUSTER,
+      endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: host, port_value: port } } } }] }],
+    },
+    typed_extension_protocol_options: {
+      'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+        '@type': 'type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+        explicit_http_config: {
+          // Notices a control plane that is gone without a word, such as a machine that lost power.
+          http2_protocol_options: { connection_keepalive: { interval: '10s', timeout: '5s' } },
+        },
+      },
+    },
+  };
+}
+
+/** @param address `host:port`, an IPv6 host in brackets */
+export function splitHostPort(address: string): { readonly host: string; readonly port: number } {
+  const at = address.lastIndexOf(':');
+  return { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
+}

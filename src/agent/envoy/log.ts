@@ -1,0 +1,50 @@
+import type { Logger, LogLevel } from '../../telemetry/logger.js';
+
+/** Passed as `--log-format`: level, Envoy's logger, message; a tab between, so that the message may hold anything. */
+export const ENVOY_LOG_FORMAT = '%l\t%n\t%v';
+const KEPT_LINES = 20;
+
+/** Envoy says at `info` what only its developers ask for, so our `info` is its `warning`. */
+export const envoyLevel: Readonly<Record<LogLevel, string>> = {
+  debug: 'info',
+  info: 'warning',
+  warn: 'error',
+  error: 'critical',
+};
+
+const LEVELS: Readonly<Record<string, LogLevel>> = {
+  trace: 'debug',
+  debug: 'debug',
+  info: 'debug',
+  warning: 'warn',
+  error: 'error',
+  critical: 'error',
+};
+
+export interface EnvoyLog {
+  push(chunk: Buffer | string): void;
+  /** The last lines, oldest first: what Envoy said before it ended. */
+  lastLines(): readonly string[];
+}
+
+/** Turns Envoy's output into lines of our log. A line without our format (a crash report, for one) is an error. */
+export function envoyLog(logger: Logger): EnvoyLog {
+  let rest = '';
+  const kept: string[] = [];
+  return {
+    push(chunk) {
+      const lines = (rest + chunk).split('\n');
+      rest = (lines.pop() ?? '').slice(-64 * 1024);
+      for (const line of lines) {
+        if (line.trim() === '') continue;
+        const [level = '', name, ...message] = line.split('\t');
+        const known = LEVELS[level];
+        const text = known ? message.join('\t') : line;
+        logger[known ?? 'error'](text, known ? { envoy: name } : {});
+        kept.push(text);
+        if (kept.length > KEPT_LINES) kept.shift();
+      }
+    },
+    lastLines: () => (rest === '' ? kept : [...kept, rest]),
+  };
+}
