@@ -171,6 +171,20 @@ export const errorTable = {
     'ERR_NOT_SUPPORTED_STATE_OPERATION',
     'operation type {operation} not supported',
   ),
+  stateDeleteBulk: legacy(500, g.internal, 'ERR_STATE_BULK_DELETE', 'failed deleting state in state store {name}: {err}'),
+  stateDeleteBulkEtagMismatch: legacy(
+    409,
+    g.aborted,
+    'ERR_STATE_BULK_DELETE',
+    'failed deleting state in state store {name}: possible etag mismatch. error from state store: {err}',
+  ),
+  stateDeleteBulkEtagInvalid: legacy(
+    400,
+    g.invalidArgument,
+    'ERR_STATE_BULK_DELETE',
+    'failed deleting state in state store {name}: invalid etag value. error from state store: {err}',
+  ),
+  stateMalformedRequest: legacy(400, g.invalidArgument, 'ERR_MALFORMED_REQUEST', '{err}'),
   // Publish/subscribe
   pubsubNotConfigured: rich(
     400,

@@ -3,7 +3,8 @@ import { withDeadline } from '../lib/async.js';
 import type { ComponentFactory, ComponentSpec, LoadedComponent } from './component.js';
 import { ComponentSlot } from './component-slot.js';
 import { resolveSpec, type SpecContext, usesNamespace } from './component-spec.js';
-import { type Block, type BlockComponents, type ComponentTypes, componentType } from './component-types.js';
+import { type Block, type BlockComponents, type ComponentType, type ComponentTypes, componentType } from './component-types.js';
+import { keyPrefix } from './state/keys.js';
 
 /** A component in force. The object changes when its component is replaced: look it up for each use. */
 export interface HostedComponent<B extends Block = Block> {
@@ -21,7 +22,7 @@ const DEFAULT_INIT_TIMEOUT_MS = 5_000;
 /** @returns the ready component @throws Error without the component's name when it cannot be made within its initTimeout */
 export async function loadComponent(resource: Component, types: ComponentTypes, context: SpecContext): Promise<HostedComponent> {
   const type = componentType(types, resource.type, resource.version);
-  const making = make(resource, type.load, context);
+  const making = make(resource, type, context);
   try {
     const { spec, component } = await withDeadline(making, resource.initTimeoutMs || DEFAULT_INIT_TIMEOUT_MS, 'initTimeout');
     return {
@@ -41,11 +42,12 @@ export async function loadComponent(resource: Component, types: ComponentTypes, 
 
 async function make(
   resource: Component,
-  load: () => Promise<ComponentFactory<LoadedComponent>>,
+  { block, load }: ComponentType,
   context: SpecContext,
 ): Promise<{ spec: ComponentSpec; component: LoadedComponent }> {
   const spec = await resolveSpec(resource, context);
-  const factory = await load();
+  if (block === 'state') keyPrefix(spec, context.deps);
+  const factory: ComponentFactory<LoadedComponent> = await load();
   const logger = context.deps.logger.child({ component: resource.name });
   return { spec, component: await factory(spec, { ...context.deps, logger }) };
 }

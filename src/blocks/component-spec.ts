@@ -20,7 +20,7 @@ export async function resolveSpec(component: Component, context: SpecContext): P
   for (const item of component.metadata) {
     const name = item.name.toLowerCase();
     if (metadata.has(name)) throw new Error(`metadata ${item.name} stands there twice`);
-    metadata.set(name, fill(await valueOf(item, component, context), context));
+    metadata.set(name, fill(await resolveItem(item, component, context), context));
   }
   return {
     name: component.name,
@@ -36,7 +36,7 @@ export function usesNamespace(component: Component): boolean {
   return component.metadata.some(({ from }) => from?.$case === 'value' && from.value.includes('{namespace}'));
 }
 
-async function valueOf(item: MetadataItem, component: Component, context: SpecContext): Promise<string> {
+async function resolveItem(item: MetadataItem, component: Component, context: SpecContext): Promise<string> {
   const { from } = item;
   if (from === undefined) return '';
   switch (from.$case) {

@@ -15,8 +15,8 @@ export function normalUrl(request: IncomingMessage): void {
   (request as { originalUrl?: string }).originalUrl = url;
   const query = url.indexOf('?');
   const path = query === -1 ? url : url.slice(0, query);
-  const escape = (text: string) => text.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
-  request.url = escape(path.replaceAll('+', '%20')) + (query === -1 ? '' : escape(url.slice(query)));
+  const percent = (text: string) => text.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
+  request.url = percent(path.replaceAll('+', '%20')) + (query === -1 ? '' : percent(url.slice(query)));
 }
 
 type Query = Readonly<Record<string, string | readonly string[] | undefined>>;

@@ -1,0 +1,139 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import {
+  type handleBidiStreamingCall,
+  type handleUnaryCall,
+  type Metadata,
+  Server,
+  ServerCredentials,
+  status,
+  type UntypedHandleCall,
+} from '@grpc/grpc-js';
+import { DaprService } from '../../gen/dapr/proto/runtime/v1/dapr.js';
+import type { Logger } from '../../telemetry/logger.js';
+import { toCallError, unauthorized } from './errors.js';
+import type { DaprMethods } from './methods.js';
+
+export interface GrpcServerOptions {
+  /** Each block's share; the first that has a method serves it. */
+  readonly methods: readonly DaprMethods[];
+  /** Clients must send it as metadata `dapr-api-token`; undefined: no check. */
+  readonly apiToken?: string | undefined;
+  /** Largest request message, bytes (`--max-body-size`). */
+  readonly maxBodyBytes: number;
+  readonly logger: Logger;
+}
+
+export interface ApiGrpcServer {
+  readonly server: Server;
+  /** @param where a Unix socket path, or `host:port` @throws Error when it is taken */
+  listen(where: string): Promise<void>;
+  /** Serves a connection that someone else accepted; nothing may have been read from it that is not unshifted again. */
+  inject(connection: Duplex): void;
+  /** Takes no new call, lets those under way end for at most `deadlineMs`, then cuts them. Idempotent. */
+  close(deadlineMs?: number): Promise<void>;
+}
+
+const TOKEN = 'dapr-api-token';
+
+/** @returns the gRPC API server; it listens nowhere yet */
+export function createGrpcServer(options: GrpcServerOptions): ApiGrpcServer {
+  const server = new Server({
+    'grpc.max_receive_message_length': options.maxBodyBytes,
+    'grpc.max_send_message_length': -1,
+    // One Envoy or SDK keeps one connection for everything.
+    'grpc.max_concurrent_streams': 10_000,
+  });
+  server.addService(DaprService, implementation(options));
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  let closing: Promise<void> | undefined;
+  return {
+    server,
+    listen: (where) =>
+      new Promise((resolve, reject) => {
+        const address = where.startsWith('/') ? `unix:${where}` : where;
+        server.bindAsync(address, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
+      }),
+    inject: (connection) => injector.injectConnection(connection),
+    close(deadlineMs = 5000) {
+      closing ??= shutDown(server, deadlineMs);
+      return closing;
+    },
+  };
+}
+
+function implementation(options: GrpcServerOptions): Record<string, UntypedHandleCall> {
+  const allowed = tokenCheck(options.apiToken);
+  const handlers: Record<string, UntypedHandleCall> = {};
+  for (const [name, definition] of Object.entries(DaprService)) {
+    const handler = options.methods.find((part) => part[name] !== undefined)?.[name];
+    const streams = definition.requestStream || definition.responseStream;
+    handlers[name] = streams ? streaming(handler, allowed, options.logger) : single(handler, allowed, options.logger);
+  }
+  return handlers;
+}
+
+type TokenCheck = (metadata: Metadata) => boolean;
+
+function tokenCheck(token: string | undefined): TokenCheck {
+  if (!token) {
+    return (metadata) => {
+      // Never to an app or another sidecar, also while the check is off (reference §10).
+      metadata.remove(TOKEN);
+      return true;
+    };
+  }
+  const expected = Buffer.from(token);
+  return (metadata) => {
+    const [sent] = metadata.get(TOKEN);
+    metadata.remove(TOKEN);
+    if (typeof sent !== 'string') return false;
+    const given = Buffer.from(sent);
+    return given.length === expected.length && timingSafeEqual(given, expected);
+  };
+}
+
+const UNIMPLEMENTED = { code: status.UNIMPLEMENTED, details: 'this API is not implemented' };
+
+function single(handler: UntypedHandleCall | undefined, allowed: TokenCheck, logger: Logger): handleUnaryCall<unknown, unknown> {
+  const handle = handler as handleUnaryCall<unknown, unknown> | undefined;
+  return (call, callback) => {
+    if (!allowed(call.metadata)) return callback(unauthorized());
+    if (handle === undefined) return callback(UNIMPLEMENTED);
+    handle(call, (error, value, trailer, flags) => {
+      if (error) callback(toCallError(error, logger));
+      else callback(null, value, trailer, flags);
+    });
+  };
+}
+
+/** Streaming handlers report errors by `call.emit('error', …)`; they make statuses by `toCallError`. */
+function streaming(
+  handler: UntypedHandleCall | undefined,
+  allowed: TokenCheck,
+  logger: Logger,
+): handleBidiStreamingCall<unknown, unknown> {
+  const handle = handler as handleBidiStreamingCall<unknown, unknown> | undefined;
+  return (call) => {
+    if (!allowed(call.metadata)) return void call.emit('error', unauthorized());
+    if (handle === undefined) return void call.emit('error', UNIMPLEMENTED);
+    try {
+      handle(call);
+    } catch (error) {
+      call.emit('error', toCallError(error, logger));
+    }
+  };
+}
+
+function shutDown(server: Server, deadlineMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, deadlineMs);
+    server.tryShutdown(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,11 @@
+import type { ComponentTypes } from '../blocks/component-types.js';
+
+/** Every component that Weft has: one line each, loaded on first use. */
+export const componentTypes: ComponentTypes = {
+  'state.in-memory': {
+    block: 'state',
+    versions: ['v1'],
+    load: async () => (await import('./state/in-memory.js')).createInMemoryStore,
+  },
+  'state.sqlite': { block: 'state', versions: ['v1'], load: async () => (await import('./state/sqlite.js')).createSqliteStore },
+};
