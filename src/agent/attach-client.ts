@@ -1,0 +1,179 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { UsageError } from '../errors.js';
+import { type AttachRequest, type AttachResponse, type Instance, RegistryClient } from '../gen/weft/registry/v1/registry.js';
+import { deferred, sleep } from '../lib/async.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { ControlPlaneChannel } from './control-plane-channel.js';
+import { keepConnected } from './reconnect.js';
+
+export interface AttachClient {
+  /** Resolves with the first acceptance. Rejects with a UsageError when the control plane refuses the instance for good. */
+  readonly accepted: Promise<void>;
+  /** Rejects with a UsageError on a final refusal at any time; never resolves. */
+  readonly refused: Promise<never>;
+  /** Sends the instance again with `change`. */
+  update(change: Partial<Instance>): void;
+  /**
+   * Until when, on this process's monotonic clock (`performance.now()`), the registry surely holds our lease. It counts from the
+   * sending of the last acknowledged heartbeat, so it ends before the registry's own does.
+   */
+  leaseValidUntil(): number;
+  /** Takes the instance out of every proxy's endpoints. Resolves when that has happened, or after `deadlineMs`. */
+  withdraw(deadlineMs: number): Promise<void>;
+  /** Ends the stream, and with it the lease. Idempotent. */
+  close(): void;
+}
+
+export interface AttachOptions {
+  readonly channel: ControlPlaneChannel;
+  readonly instance: Instance;
+  readonly logger: Logger;
+}
+
+type Stream = ClientDuplexStream<AttachRequest, AttachResponse>;
+
+/** Attaches this instance to the registry and keeps it attached. */
+export function startAttachClient(options: AttachOptions): AttachClient {
+  return new Attachment(options);
+}
+
+class Attachment implements AttachClient {
+  readonly #client: RegistryClient;
+  readonly #logger: Logger;
+  readonly #stop = new AbortController();
+  readonly #accepted = deferred<void>();
+  readonly #refused = deferred<never>();
+  readonly #withdrawn = deferred<void>();
+  #instance: Instance;
+  #stream: Stream | undefined;
+  #leaseValidUntil = 0;
+  #withdrawing = false;
+
+  constructor({ channel, instance, logger }: AttachOptions) {
+    this.#client = new RegistryClient(channel.address, channel.credentials, { channelOverride: channel.channel });
+    this.#logger = logger;
+    this.#instance = instance;
+    this.#accepted.promise.catch(() => {});
+    this.#refused.promise.catch(() => {});
+    void keepConnected({
+      what: channel.what,
+      logger,
+      signal: this.#stop.signal,
+      connect: (noteOpen) => this.#connect(noteOpen),
+    });
+  }
+
+  get accepted(): Promise<void> {
+    return this.#accepted.promise;
+  }
+
+  get refused(): Promise<never> {
+    return this.#refused.promise;
+  }
+
+  update(change: Partial<Instance>): void {
+    this.#instance = { ...this.#instance, ...change };
+    if (!this.#withdrawing) this.#stream?.write({ event: { $case: 'instance', value: this.#instance } });
+  }
+
+  leaseValidUntil(): number {
+    return this.#leaseValidUntil;
+  }
+
+  async withdraw(deadlineMs: number): Promise<void> {
+    this.#withdrawing = true;
+    if (this.#stream === undefined) return;
+    this.#stream.write({ event: { $case: 'withdraw', value: {} } });
+    await Promise.race([this.#withdrawn.promise, sleep(deadlineMs, this.#stop.signal)]);
+  }
+
+  close(): void {
+    this.#stop.abort();
+    // A clean end, not a cancel: the registry need not wait for the lease to run out.
+    this.#stream?.end();
+  }
+
+  /** One stream from its first message to its end. @returns why it ended */
+  #connect(noteOpen: () => void): Promise<string> {
+    return new Promise((resolve) => {
+      const stream = this.#client.attach();
+      const heart = createHeart(stream, (validUntil) => {
+        this.#leaseValidUntil = Math.max(this.#leaseValidUntil, validUntil);
+      });
+      const end = (why: string) => {
+        heart.stop();
+        if (this.#stream === stream) this.#stream = undefined;
+        if (this.#withdrawing) {
+          // A new stream would only make us an endpoint again.
+          this.#withdrawn.resolve();
+          this.#stop.abort();
+        }
+        resolve(why);
+      };
+      stream.on('data', ({ event }: AttachResponse) => {
+        if (event?.$case === 'accepted') {
+          noteOpen();
+          heart.start(event.value.heartbeatMs, event.value.leaseTtlMs);
+          this.#accepted.resolve();
+        } else if (event?.$case === 'heartbeatAck') heart.acknowledged(event.value.sequence);
+        else if (event?.$case === 'withdrawn') this.#withdrawn.resolve();
+        else if (event?.$case === 'rejected') this.#onRejected(event.value.problems, event.value.final);
+      });
+      stream.on('error', (error) => end(error.message));
+      stream.on('end', () => end('the stream ended'));
+      stream.write({ event: { $case: 'instance', value: this.#instance } });
+      heart.sentInstance();
+      this.#stream = stream;
+    });
+  }
+
+  #onRejected(problems: readonly string[], final: boolean): void {
+    if (!final) {
+      this.#logger.warn('the control plane does not take this instance yet', { problems });
+      return;
+    }
+    const error = new UsageError(problems.join('; '));
+    this.#stop.abort();
+    this.#refused.reject(error);
+    this.#accepted.reject(error);
+  }
+}
+
+/** Heartbeats of one stream, and what their acknowledgements prove. */
+function createHeart(stream: Stream, onLease: (validUntil: number) => void) {
+  const sentAt = new Map<number, number>();
+  let instanceSentAt = performance.now();
+  let ttlMs = 0;
+  let sequence = 0;
+  let heardAt = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const beat = () => {
+    const now = performance.now();
+    // A peer that is silent for a whole lease is dead, whatever TCP still believes.
+    if (now - heardAt > ttlMs) return stream.cancel();
+    sequence += 1;
+    sentAt.set(sequence, now);
+    stream.write({ event: { $case: 'heartbeat', value: { sequence } } });
+  };
+  return {
+    sentInstance() {
+      instanceSentAt = performance.now();
+    },
+    start(heartbeatMs: number, leaseTtlMs: number) {
+      ttlMs = leaseTtlMs;
+      heardAt = performance.now();
+      onLease(instanceSentAt + ttlMs);
+      clearInterval(timer);
+      timer = setInterval(beat, heartbeatMs);
+      timer.unref();
+    },
+    acknowledged(acknowledged: number) {
+      heardAt = performance.now();
+      const at = sentAt.get(acknowledged);
+      for (const older of sentAt.keys()) if (older <= acknowledged) sentAt.delete(older);
+      if (at !== undefined) onLease(at + ttlMs);
+    },
+    stop: () => clearInterval(timer),
+  };
+}
