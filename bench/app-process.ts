@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { join } from 'node:path';
 import { withDeadline } from '../src/lib/async.js';
 import { startProcess } from './process.js';
@@ -22,12 +23,12 @@ export async function startApp(role: Topology['appRole'], workDir: string): Prom
     ipc: true,
   });
   const waiting = new Map<number, (value: unknown) => void>();
-  const answer = <T>(id: number, ms: number) =>
-    withDeadline(
-      new Promise<T>((resolve) => waiting.set(id, resolve as (value: unknown) => void)),
-      ms,
-      `app (see ${started.logFile})`,
-    );
+  const ended = once(started.child, 'exit').then(() => Promise.reject(new Error(`the app under test ended: ${started.tail()}`)));
+  ended.catch(() => {});
+  const answer = <T>(id: number, ms: number) => {
+    const reply = new Promise<T>((resolve) => waiting.set(id, resolve as (value: unknown) => void));
+    return withDeadline(Promise.race([reply, ended]), ms, `app (see ${started.logFile})`);
+  };
   started.child.on('message', ({ id, value }: Answer) => waiting.get(id)?.(value));
   const ports = await answer<{ httpPort: number; grpcPort: number }>(0, 15_000);
   let command = 0;

@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { findEnvoy } from '../src/agent/envoy/binary.js';
 import { messageOf, UsageError } from '../src/errors.js';
 import { ensureTools } from './load/tools.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
@@ -48,7 +49,7 @@ async function run(options: BenchOptions, workDir: string): Promise<void> {
 }
 
 async function chooseSubjects(options: BenchOptions, workDir: string): Promise<readonly Subject[]> {
-  const envoy = await envoyPath();
+  const { path: envoy } = await findEnvoy();
   const all: readonly Subject[] = [
     direct(workDir),
     bareEnvoy(envoy, workDir),
@@ -57,11 +58,6 @@ async function chooseSubjects(options: BenchOptions, workDir: string): Promise<r
     ...(options.daprd ? [daprd({ daprd: options.daprd, placement: options.placement, workDir })] : []),
   ];
   return all.filter(({ name }) => options.subjects?.includes(name) ?? true);
-}
-
-async function envoyPath(): Promise<string> {
-  if (process.env.WEFT_ENVOY) return process.env.WEFT_ENVOY;
-  throw new UsageError('set WEFT_ENVOY');
 }
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));

@@ -58,13 +58,17 @@ const onStream = (stream: ServerHttp2Stream, path: string) => {
   stream.on('error', () => {});
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.on('end', () => {
+    // The load generator resets what is under way when its time is over.
+    if (stream.destroyed || stream.aborted) return;
     if (callback) {
       stream.respond({ ':status': 200, 'content-type': 'application/grpc', 'grpc-status': '12' }, { endStream: true });
       return;
     }
     served += 1;
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
-    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    stream.on('wantTrailers', () => {
+      if (!stream.destroyed) stream.sendTrailers({ 'grpc-status': '0' });
+    });
     stream.end(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
   });
 };

@@ -47,7 +47,7 @@ function scriptOf({ method, path, ids, body }: WrkRequest): string {
   if (ids)
     head.push(
       'local all, at = {}, 0',
-      `init = function(args) wrk.init(args); for i = 1, ${ids} do all[i] = wrk.format(nil, string.format('${path}', i - 1)) end end`,
+      `init = function() for i = 1, ${ids} do all[i] = wrk.format(nil, string.format('${path}', i - 1)) end end`,
       `request = function() at = at % ${ids} + 1; return all[at] end`,
     );
   return `${head.join('\n')}\n`;
