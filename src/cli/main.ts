@@ -18,6 +18,10 @@ const verbs: Readonly<Record<string, Verb>> = {
   invoke: { summary: 'call a method of an app by name', load: () => import('./commands/invoke.js') },
   publish: { summary: 'publish a message to a topic', load: () => import('./commands/publish.js') },
   components: { summary: 'list the components that running apps have loaded', load: () => import('./commands/components.js') },
+  'control-plane': { summary: 'run the control plane: registry and xDS', load: () => import('./commands/control-plane.js') },
+  'proxy-status': { summary: 'show whether every proxy has its configuration', load: () => import('./commands/proxy-status.js') },
+  'proxy-config': { summary: 'show what the proxies of an app were sent', load: () => import('./commands/proxy-config.js') },
+  envoy: { summary: 'find Envoy, or fetch it once, and print its path', load: () => import('./commands/envoy.js') },
   quickstart: { summary: 'run examples/quickstart and show what travelled', load: () => import('./commands/quickstart.js') },
 };
 

@@ -1,0 +1,92 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Command, Option } from 'commander';
+import { UsageError } from '../../errors.js';
+import { parseGoDuration } from '../../lib/duration.js';
+import { weftDir, weftHome } from '../../lib/weft-home.js';
+import { embeddedDefaults, loadResourceSet } from '../../model/resources/index.js';
+import { createLogger, type LogLevel } from '../../telemetry/logger.js';
+import { CONTROL_PLANE_DEFAULTS, startControlPlane } from '../../xds/control-plane.js';
+import { createSnapshotBuilder } from '../../xds/snapshot-builder.js';
+import { listArgument, portArgument, withExamples } from '../args.js';
+
+interface Flags {
+  readonly port: number;
+  readonly httpPort: number;
+  readonly listenAddress: string;
+  readonly resourcesPath?: readonly string[];
+  readonly config?: readonly string[];
+  readonly leaseTtl: string;
+  readonly logLevel: LogLevel;
+  readonly logAsJson?: boolean;
+}
+
+export function define(command: Command): void {
+  command
+    .option('--port <port>', 'gRPC port: ADS and registry; 0 takes any', portArgument, 18000)
+    .option('--http-port <port>', 'HTTP port: status, /healthz, /metrics; 0 takes any', portArgument, 18001)
+    .option('--listen-address <address>', 'address to listen on', '127.0.0.1')
+    .option('-d, --resources-path <dir>', 'directory with Component, Subscription … YAML; repeatable', listArgument)
+    .option('-c, --config <file>', 'Configuration file; repeatable, later ones win', listArgument)
+    .option(
+      '--lease-ttl <duration>',
+      'how long an instance stays without a heartbeat',
+      `${CONTROL_PLANE_DEFAULTS.leaseTtlMs / 1000}s`,
+    )
+    .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .option('--log-as-json', 'log one JSON object a line')
+    .action(controlPlane);
+  withExamples(command, [
+    ['With the embedded defaults, or ~/.weft/resources when it is there', 'weft control-plane'],
+    ['With components of your own', 'weft control-plane --resources-path ./components'],
+  ]);
+}
+
+async function controlPlane(flags: Flags): Promise<void> {
+  const leaseTtlMs = leaseTtlOf(flags.leaseTtl);
+  const resources = {
+    resourcesPaths: (flags.resourcesPath ?? defaultResources()).map((path) => existing(path, '--resources-path')),
+    configPaths: (flags.config ?? []).map((path) => existing(path, '--config')),
+  };
+  const logger = createLogger({ level: flags.logLevel, json: flags.logAsJson === true, fields: { scope: 'control-plane' } });
+  const { port, httpPort, listenAddress } = flags;
+  const running = await startControlPlane(
+    {
+      port,
+      httpPort,
+      listenAddress,
+      resources,
+      leaseTtlMs,
+      settleMs: CONTROL_PLANE_DEFAULTS.settleMs,
+      stateDirectory: weftDir('control-plane'),
+    },
+    { logger, loadResources: loadResourceSet, embedded: embeddedDefaults(), snapshots: createSnapshotBuilder() },
+  );
+  await untilSignal();
+  await running.close();
+  logger.info('control plane stopped');
+}
+
+/** The directory that every app of this user shares, if there is one. */
+function defaultResources(): readonly string[] {
+  const shared = join(weftHome(), 'resources');
+  return existsSync(shared) ? [shared] : [];
+}
+
+function existing(path: string, flag: string): string {
+  const absolute = resolve(path);
+  if (!existsSync(absolute)) throw new UsageError(`${flag} ${path}: there is no such file or directory`);
+  return absolute;
+}
+
+function leaseTtlOf(text: string): number {
+  const ms = parseGoDuration(text);
+  if (ms === undefined || ms < 500) throw new UsageError(`--lease-ttl ${text}: give a duration of at least 500ms, such as 5s`);
+  return ms;
+}
+
+function untilSignal(): Promise<void> {
+  return new Promise((done) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => done());
+  });
+}
