@@ -1,0 +1,122 @@
+import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { messageOf } from '../errors.js';
+import { type AttachRequest, type AttachResponse, type Instance, RegistryService } from '../gen/weft/registry/v1/registry.js';
+import type { Logger } from '../telemetry/logger.js';
+import type { Lease, Refusal, Registry } from './registry.js';
+
+export interface AttachOptions {
+  readonly heartbeatMs: number;
+  readonly leaseTtlMs: number;
+  readonly controlPlaneId: string;
+}
+
+export interface AttachDeps {
+  readonly registry: Registry;
+  readonly logger: Logger;
+  /** Loads the instance's resources before it is let in. @returns what is wrong with them; releases what it took when told so */
+  readonly resources: {
+    acquire(instance: Instance): Promise<readonly string[]>;
+    release(instance: Instance): void;
+  };
+  /** Resolves when no proxy sends the withdrawn instance anything new, or after the deadline. */
+  readonly withdrawn: () => Promise<void>;
+}
+
+type AttachCall = ServerDuplexStream<AttachRequest, AttachResponse>;
+
+/** Adds the Registry service to `server`: each Attach stream holds one lease. */
+export function addRegistryService(server: Server, options: AttachOptions, deps: AttachDeps): void {
+  const attach: handleBidiStreamingCall<AttachRequest, AttachResponse> = (call) => {
+    const session = createSession(call, options, deps);
+    call.on('error', () => session.end(false));
+    call.on('cancelled', () => session.end(false));
+    call.on('close', () => session.end(false));
+    call.on('end', () => {
+      session.end(true);
+      call.end();
+    });
+    call.on('data', (request: AttachRequest) => {
+      // One event after the other: loading resources takes a while, and a heartbeat must not overtake the instance it is of.
+      call.pause();
+      session
+        .handle(request)
+        .catch((error: unknown) => {
+          deps.logger.error('attach failed', { error: messageOf(error) });
+          session.end(false);
+          fail(call, status.INTERNAL, 'attach failed');
+        })
+        .finally(() => call.resume());
+    });
+  };
+  server.addService(RegistryService, { attach });
+}
+
+function createSession(call: AttachCall, options: AttachOptions, { registry, logger, resources, withdrawn }: AttachDeps) {
+  let lease: Lease | undefined;
+  let held: Instance | undefined;
+  let ended = false;
+  const reply = (event: NonNullable<AttachResponse['event']>) => void (ended || call.write({ event }));
+
+  const hold = (instance: Instance) => {
+    if (held) resources.release(held);
+    held = instance;
+  };
+  const end = (cleanly: boolean) => {
+    if (ended) return;
+    ended = true;
+    lease?.end(cleanly);
+    if (held) resources.release(held);
+  };
+  const reject = ({ problems, final }: Refusal) => {
+    logger.warn('instance refused', { problems, final });
+    reply({ $case: 'rejected', value: { problems: [...problems], final } });
+    end(true);
+    call.end();
+  };
+
+  async function onInstance(instance: Instance): Promise<void> {
+    const problems = await resources.acquire(instance);
+    if (ended || problems.length > 0) {
+      resources.release(instance);
+      if (!ended) reject({ problems, final: true });
+      return;
+    }
+    hold(instance);
+    if (lease) {
+      const wrong = lease.update(instance);
+      if (wrong.length > 0) reject({ problems: wrong, final: true });
+      return;
+    }
+    const result = registry.attach(instance, (why) => {
+      logger.warn('lease ended', { app_id: instance.appId, instance: instance.instanceId, why });
+      end(false);
+      fail(call, status.ABORTED, why);
+    });
+    if ('problems' in result) return reject(result);
+    lease = result;
+    logger.info('instance attached', { app_id: instance.appId, namespace: instance.namespace, instance: instance.instanceId });
+    const { heartbeatMs, leaseTtlMs, controlPlaneId } = options;
+    reply({ $case: 'accepted', value: { heartbeatMs, leaseTtlMs, controlPlaneId } });
+  }
+
+  return {
+    end,
+    async handle({ event }: AttachRequest): Promise<void> {
+      if (ended || !event) return;
+      if (event.$case === 'instance') return onInstance(event.value);
+      if (!lease) return fail(call, status.FAILED_PRECONDITION, 'the first message of an Attach stream is the instance');
+      if (event.$case === 'heartbeat') {
+        lease.renew();
+        return reply({ $case: 'heartbeatAck', value: { sequence: event.value.sequence } });
+      }
+      lease.withdraw();
+      logger.info('instance withdraws', { instance: lease.instanceId });
+      // Not awaited: heartbeats go on meanwhile, and must be read.
+      void withdrawn().then(() => reply({ $case: 'withdrawn', value: {} }));
+    },
+  };
+}
+
+function fail(call: AttachCall, code: status, details: string): void {
+  call.emit('error', Object.assign(new Error(details), { code, details }));
+}

@@ -1,0 +1,68 @@
+import type { ActorPlacement, AppConfiguration } from '../gen/weft/config/v1/config.js';
+import { appKey, type Instance } from '../model/instance.js';
+import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
+
+export interface MeshModelInput {
+  readonly instances: readonly Instance[];
+  readonly placements: readonly ActorPlacement[];
+  readonly setFor: (instance: Instance) => ResourceSet;
+}
+
+/** @returns the model as it is now. Values are made on demand and once: instances of one app with one resource set share them. */
+export function buildMeshModel({ instances, placements, setFor }: MeshModelInput): MeshModel {
+  const resources = new Map<ResourceSet, Map<string, ResourceSet>>();
+  const configurations = new Map<ResourceSet, Map<string, AppConfiguration>>();
+  return {
+    instances,
+    placements,
+    resourcesFor(instance) {
+      const set = setFor(instance);
+      return memo(resources, set, appKey(instance), () => scopedTo(instance, set));
+    },
+    configurationFor(instance) {
+      const set = setFor(instance);
+      return memo(configurations, set, appKey(instance), () => configurationOf(instance, set));
+    },
+  };
+}
+
+function memo<T>(cache: Map<ResourceSet, Map<string, T>>, set: ResourceSet, key: string, make: () => T): T {
+  const ofSet = cache.get(set) ?? new Map<string, T>();
+  cache.set(set, ofSet);
+  const known = ofSet.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  ofSet.set(key, made);
+  return made;
+}
+
+/** A resource without a namespace is for all of them, one without scopes for all apps. */
+function scopedTo(instance: Instance, set: ResourceSet): ResourceSet {
+  const inNamespace = ({ namespace }: { readonly namespace: string }) => namespace === '' || namespace === instance.namespace;
+  const inScope = ({ scopes }: { readonly scopes: readonly string[] }) => scopes.length === 0 || scopes.includes(instance.appId);
+  return {
+    components: set.components.filter((component) => inNamespace(component) && inScope(component)),
+    subscriptions: set.subscriptions.filter((subscription) => inNamespace(subscription) && inScope(subscription)),
+    configurations: set.configurations,
+    policies: set.policies.filter(inNamespace),
+  };
+}
+
+function configurationOf(instance: Instance, set: ResourceSet): AppConfiguration {
+  const spec = set.configurations.reduce<unknown>((merged, { spec }) => mergeSpecs(merged, spec), {});
+  const resiliencyNames = scopedTo(instance, set)
+    .policies.filter(({ kind }) => kind === 'Resiliency')
+    .map(({ name }) => name);
+  return { appId: instance.appId, namespace: instance.namespace, specJson: JSON.stringify(spec), resiliencyNames };
+}
+
+/** @returns `later` laid over `earlier`: objects are merged key by key, everything else is replaced */
+export function mergeSpecs(earlier: unknown, later: unknown): unknown {
+  if (!isObject(earlier) || !isObject(later)) return later;
+  const merged: Record<string, unknown> = { ...earlier };
+  for (const [key, value] of Object.entries(later)) merged[key] = key in earlier ? mergeSpecs(earlier[key], value) : value;
+  return merged;
+}
+
+const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,0 +1,133 @@
+import type { Clock } from '../lib/clock.js';
+import type { ResourceSet } from '../model/mesh-model.js';
+import type { Logger } from '../telemetry/logger.js';
+import { debounce } from './debounce.js';
+import { watchPaths } from './watch-paths.js';
+
+/** Where a resource set is read from; absolute paths. */
+export interface ResourcePaths {
+  readonly resourcesPaths: readonly string[];
+  readonly configPaths: readonly string[];
+}
+
+/** Reads one set. What is wrong in it stays as it is in `previous`. */
+export type ResourceLoader = (
+  paths: { readonly resourcesPaths: string[]; readonly configPaths: string[] },
+  previous?: ResourceSet,
+) => Promise<{ readonly set: ResourceSet; readonly problems: readonly string[] }>;
+
+export interface ResourceCatalogDeps {
+  readonly load: ResourceLoader;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Called after a set has changed. */
+  readonly onChange: () => void;
+}
+
+export interface ResourceCatalogOptions {
+  /** For instances that bring no paths of their own. */
+  readonly defaults: ResourcePaths;
+  /** Components and subscriptions of a set without any directory. */
+  readonly embedded: ResourceSet;
+}
+
+/** Sets of resources by the paths that they come from, read again whenever their files change. */
+export interface ResourceCatalog {
+  /** Loads the set and keeps it until as many releases. @returns what is wrong with it now */
+  acquire(paths: ResourcePaths): Promise<readonly string[]>;
+  release(paths: ResourcePaths): void;
+  /** @returns the last good state of the set; the embedded one when it was never acquired */
+  setFor(paths: ResourcePaths): ResourceSet;
+  /** @returns all that is wrong, each line once */
+  problems(): readonly string[];
+  close(): void;
+}
+
+interface Entry {
+  users: number;
+  set: ResourceSet;
+  problems: readonly string[];
+  /** Settles after the first load. */
+  loaded: Promise<void>;
+  close(): void;
+}
+
+const QUIET = { quietMs: 50, maxMs: 500 } as const;
+
+export function createResourceCatalog(options: ResourceCatalogOptions, deps: ResourceCatalogDeps): ResourceCatalog {
+  const entries = new Map<string, Entry>();
+  const effective = (paths: ResourcePaths): ResourcePaths => ({
+    resourcesPaths: paths.resourcesPaths.length > 0 ? paths.resourcesPaths : options.defaults.resourcesPaths,
+    configPaths: paths.configPaths.length > 0 ? paths.configPaths : options.defaults.configPaths,
+  });
+  const keyOf = (paths: ResourcePaths) => JSON.stringify([paths.resourcesPaths, paths.configPaths]);
+
+  return {
+    async acquire(asked) {
+      const paths = effective(asked);
+      const key = keyOf(paths);
+      const entry = entries.get(key) ?? openEntry(paths, options.embedded, deps);
+      entries.set(key, entry);
+      entry.users += 1;
+      await entry.loaded;
+      return entry.problems;
+    },
+    release(asked) {
+      const key = keyOf(effective(asked));
+      const entry = entries.get(key);
+      if (!entry) return;
+      entry.users -= 1;
+      if (entry.users > 0) return;
+      entry.close();
+      entries.delete(key);
+    },
+    setFor: (asked) => entries.get(keyOf(effective(asked)))?.set ?? options.embedded,
+    problems: () => [...new Set([...entries.values()].flatMap(({ problems }) => problems))],
+    close() {
+      for (const entry of entries.values()) entry.close();
+      entries.clear();
+    },
+  };
+}
+
+function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCatalogDeps): Entry {
+  const { load, logger, clock, onChange } = deps;
+  const wanted = { resourcesPaths: [...paths.resourcesPaths], configPaths: [...paths.configPaths] };
+  const hasDirectory = wanted.resourcesPaths.length > 0;
+  let previous: ResourceSet | undefined;
+  let work: Promise<void> = Promise.resolve();
+  let closed = false;
+
+  const read = async () => {
+    const { set, problems } = await load(wanted, previous);
+    if (closed) return;
+    previous = set;
+    entry.set = hasDirectory ? set : { ...embedded, configurations: set.configurations };
+    for (const problem of problems) if (!entry.problems.includes(problem)) logger.error('resource refused', { problem });
+    entry.problems = problems;
+    onChange();
+  };
+  // One read after the other: an older one must not overtake a newer one.
+  const reload = () => {
+    work = work.then(read).catch((error: unknown) => {
+      entry.problems = [`${[...wanted.resourcesPaths, ...wanted.configPaths].join(', ')}: ${String(error)}`];
+      logger.error('resources could not be read', { problem: entry.problems[0] });
+    });
+    return work;
+  };
+  const reloads = debounce(() => void reload(), QUIET, clock);
+  const stopWatching = watchPaths([...wanted.resourcesPaths, ...wanted.configPaths], reloads.trigger, clock);
+  const entry: Entry = {
+    users: 0,
+    set: embedded,
+    problems: [],
+    loaded: Promise.resolve(),
+    close() {
+      closed = true;
+      reloads.close();
+      stopWatching();
+    },
+  };
+  entry.loaded = reload();
+  return entry;
+}

@@ -1,0 +1,204 @@
+import { randomUUID } from 'node:crypto';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { addRegistryService } from '../control/attach-server.js';
+import { debounce } from '../control/debounce.js';
+import { startStatusServer } from '../control/http-server.js';
+import { buildMeshModel } from '../control/mesh-model.js';
+import { createControlPlaneMetrics } from '../control/metrics.js';
+import { createPlacement, filePlacementStore } from '../control/placement.js';
+import { createRegistry } from '../control/registry.js';
+import { createResourceCatalog, type ResourceLoader, type ResourcePaths } from '../control/resource-catalog.js';
+import { statusRoutes } from '../control/status-routes.js';
+import { UsageError } from '../errors.js';
+import { type Clock, systemClock } from '../lib/clock.js';
+import type { Instance } from '../model/instance.js';
+import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
+import type { NodeIdentity } from '../model/names.js';
+import type { Logger } from '../telemetry/logger.js';
+import { createModelSource } from './model-source.js';
+import type { Snapshot } from './resource.js';
+import { addAdsService } from './server.js';
+
+export interface ControlPlaneOptions {
+  readonly listenAddress: string;
+  /** gRPC: ADS and registry. 0: any. */
+  readonly port: number;
+  /** HTTP: status, health, metrics. 0: any. */
+  readonly httpPort: number;
+  /** Resources of instances that bring none of their own; without any directory the embedded defaults. */
+  readonly resources: ResourcePaths;
+  /** Where generations are kept. */
+  readonly stateDirectory: string;
+  /** Milliseconds without a heartbeat until an instance is gone. */
+  readonly leaseTtlMs: number;
+  /** Milliseconds after the start in which nothing that a reconnecting proxy has is replaced or removed. */
+  readonly settleMs: number;
+}
+
+export interface ControlPlaneDeps {
+  readonly logger: Logger;
+  readonly loadResources: ResourceLoader;
+  readonly embedded: ResourceSet;
+  readonly snapshots: { build(model: MeshModel, node: NodeIdentity): Snapshot | undefined };
+  readonly clock?: Clock;
+}
+
+export interface ControlPlane {
+  /** `host:port`. */
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  close(): Promise<void>;
+}
+
+export const CONTROL_PLANE_DEFAULTS = { leaseTtlMs: 5_000, settleMs: 3_000 } as const;
+const MAX_INSTANCES = 10_000;
+const WITHDRAW_DEADLINE_MS = 3_000;
+const CONVERGENCE_DEADLINE_MS = 10_000;
+
+/**
+ * Starts registry, ADS server and status server.
+ * @throws UsageError when a port is taken or the state is damaged; nothing is left running then
+ */
+export async function startControlPlane(options: ControlPlaneOptions, deps: ControlPlaneDeps): Promise<ControlPlane> {
+  const { logger } = deps;
+  const clock = deps.clock ?? systemClock;
+  const metrics = createControlPlaneMetrics();
+
+  // What goes in: instances and resources. Each change triggers one rebuild a burst.
+  const rebuilds = debounce(() => rebuild(), { quietMs: 10, maxMs: 100 }, clock);
+  const placement = createPlacement(filePlacementStore(options.stateDirectory));
+  const registry = createRegistry(
+    { leaseTtlMs: options.leaseTtlMs, maxInstances: MAX_INSTANCES },
+    { clock, onChange: rebuilds.trigger },
+  );
+  const catalog = createResourceCatalog(
+    { defaults: options.resources, embedded: deps.embedded },
+    { load: deps.loadResources, clock, logger, onChange: rebuilds.trigger },
+  );
+  await catalog.acquire(options.resources);
+
+  // What comes out: the model, and from it each node's snapshot.
+  const setFor = (instance: Instance) => catalog.setFor(instance);
+  const model = () =>
+    buildMeshModel({ instances: registry.instances(), placements: placement.update(registry.instances()), setFor });
+  const source = createModelSource({ model: model(), build: deps.snapshots.build, settleMs: options.settleMs, clock, logger });
+  const server = new Server(GRPC_OPTIONS);
+  const ads = addAdsService(server, { source, logger, metrics: metrics.ads });
+  let measuring = false;
+  function rebuild(): void {
+    const startedAt = clock.now();
+    source.set(model());
+    metrics.registry({
+      instances: registry.instances().length,
+      expired: registry.expired(),
+      problems: catalog.problems().length,
+    });
+    if (measuring) return;
+    measuring = true;
+    void ads.endpointsAcked(CONVERGENCE_DEADLINE_MS).then(() => {
+      measuring = false;
+      metrics.converged(clock.now() - startedAt);
+    });
+  }
+  addRegistryService(
+    server,
+    {
+      heartbeatMs: Math.max(100, Math.floor(options.leaseTtlMs / 5)),
+      leaseTtlMs: options.leaseTtlMs,
+      controlPlaneId: randomUUID(),
+    },
+    {
+      registry,
+      logger,
+      resources: instanceResources(catalog, source.settling),
+      async withdrawn() {
+        rebuilds.flush();
+        const acked = await ads.endpointsAcked(WITHDRAW_DEADLINE_MS);
+        if (!acked) logger.warn('not every proxy acknowledged a withdrawal in time', { deadline_ms: WITHDRAW_DEADLINE_MS });
+      },
+    },
+  );
+
+  const stop = () => {
+    rebuilds.close();
+    source.close();
+    catalog.close();
+    // Streams first: a registry that empties must not look like a mesh that empties.
+    ads.close();
+    registry.close();
+  };
+  try {
+    const status = { model: source.current, proxies: ads.status, problems: catalog.problems, metrics, wallClock: Date.now };
+    const grpcPort = await bind(server, options);
+    const http = await startStatusServer(statusRoutes(status), { host: options.listenAddress, port: options.httpPort }, logger);
+    const grpcAddress = `${options.listenAddress}:${grpcPort}`;
+    logger.info('control plane ready', { grpc: grpcAddress, http: http.address });
+    return {
+      grpcAddress,
+      httpAddress: http.address,
+      async close() {
+        stop();
+        await Promise.all([http.close(), shutdown(server)]);
+      },
+    };
+  } catch (error) {
+    stop();
+    server.forceShutdown();
+    throw error;
+  }
+}
+
+/** Pings find peers that are gone without a word; a reconnecting proxy's list of versions may be long. */
+const GRPC_OPTIONS = {
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.max_receive_message_length': 64 * 1024 * 1024,
+} as const;
+
+const STARTING_MS = 30_000;
+
+/**
+ * A sidecar that starts with bad resources of its own is told so and ends. One that runs already keeps running on what is good: it
+ * only comes back after a break.
+ */
+function instanceResources(catalog: ReturnType<typeof createResourceCatalog>, settling: () => boolean) {
+  return {
+    async acquire(instance: Parameters<typeof catalog.acquire>[0] & { readonly startedAtMs: number }) {
+      const problems = await catalog.acquire(instance);
+      const hasOwn = instance.resourcesPaths.length + instance.configPaths.length > 0;
+      const starts = !settling() && Date.now() - instance.startedAtMs < STARTING_MS;
+      return hasOwn && starts ? problems : [];
+    },
+    release: catalog.release,
+  };
+}
+
+function bind(server: Server, { listenAddress, port }: ControlPlaneOptions): Promise<number> {
+  const host = listenAddress.includes(':') ? `[${listenAddress}]` : listenAddress;
+  return new Promise((resolve, reject) => {
+    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
+      if (!error) return resolve(bound);
+      const taken = /EADDRINUSE/.test(error.message);
+      reject(
+        new UsageError(
+          taken
+            ? `port ${port} on ${listenAddress} is taken: stop what listens there, or choose another with --port`
+            : `cannot listen on ${listenAddress}:${port} (${error.message}): see --listen-address and --port`,
+        ),
+      );
+    });
+  });
+}
+
+function shutdown(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const late = setTimeout(() => {
+      server.forceShutdown();
+      resolve();
+    }, 500);
+    server.tryShutdown(() => {
+      clearTimeout(late);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,242 @@
+import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { ProxyStatusPort } from '../control/status.js';
+import { AggregatedDiscoveryServiceService as Ads } from '../gen/envoy/service/discovery/v3/ads.js';
+import type { DeltaDiscoveryRequest } from '../gen/envoy/service/discovery/v3/discovery.js';
+import { nodeId, parseNodeId } from '../model/names.js';
+import type { Logger } from '../telemetry/logger.js';
+import { encodeDelta } from './encode.js';
+import { createRecords, describeRecord, describeSent } from './proxy-records.js';
+import type { DeltaRequest } from './request-decision.js';
+import type { SnapshotSource } from './resource.js';
+import { PUSH_ORDER, resourceTypes, type TypeUrl } from './resource-types.js';
+import { type AdsStream, createAdsStream } from './stream.js';
+import { createTransport, type SlowClientLimits } from './transport.js';
+
+export interface AdsMetrics {
+  pushed(typeUrl: TypeUrl, resources: number, bytes: number): void;
+  nacked(typeUrl: TypeUrl): void;
+  streams(count: number): void;
+  slowClientCut(): void;
+}
+
+export interface AdsServerOptions {
+  readonly maxStreams: number;
+  readonly limits: SlowClientLimits;
+  /** How long a node's routes wait for the endpoints of its new clusters, in milliseconds. */
+  readonly warmingMs: number;
+}
+
+export const ADS_DEFAULTS: AdsServerOptions = {
+  maxStreams: 20_000,
+  limits: { maxStallMs: 10_000, maxBufferedBytes: 64 * 1024 * 1024 },
+  warmingMs: 5_000,
+};
+
+export interface AdsServerDeps {
+  readonly source: SnapshotSource;
+  readonly logger: Logger;
+  readonly metrics: AdsMetrics;
+}
+
+/** The ADS service and what others may ask it. */
+export interface AdsServer {
+  readonly status: ProxyStatusPort;
+  /**
+   * Resolves true when every Envoy that is connected has acknowledged the endpoints as they are now; false after `deadlineMs`.
+   * Envoys that disconnect meanwhile are not waited for.
+   */
+  endpointsAcked(deadlineMs: number): Promise<boolean>;
+  close(): void;
+}
+
+type DeltaCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
+
+/** Adds the AggregatedDiscoveryService to `server`. */
+export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsServerOptions = ADS_DEFAULTS): AdsServer {
+  const { source, logger, metrics } = deps;
+  const records = createRecords(options.maxStreams);
+  const streams = new Map<string, { readonly stream: AdsStream; end(code: status, why: string): void }>();
+  const waiters = new Set<(stream: AdsStream) => void>();
+  let revision = 0;
+  const progressed = (stream: AdsStream) => {
+    for (const check of waiters) check(stream);
+  };
+  const pushes = createPushQueue((id) => streams.get(id)?.stream.refresh(revision));
+  const stopListening = source.onChange(() => {
+    revision += 1;
+    pushes.addAll(streams.keys());
+  });
+
+  /** @returns the stream of the node that `request` names, undefined when it is refused */
+  function open(call: DeltaCall, request: DeltaDiscoveryRequest): AdsStream | undefined {
+    const id = request.node?.id ?? '';
+    const node = parseNodeId(id);
+    if (!node)
+      return void fail(call, status.INVALID_ARGUMENT, `node id "${id}" is not <role>~<namespace>~<app id>~<instance id>`);
+    if (streams.size >= options.maxStreams)
+      return void fail(call, status.RESOURCE_EXHAUSTED, `this control plane serves ${options.maxStreams} streams at most`);
+    streams.get(id)?.end(status.ABORTED, 'the node has opened a newer stream');
+    const log = logger.child({ node: id });
+    const transport = createTransport(call, (push) => encoded(push), options.limits, {
+      resumed: () => stream.resume(),
+      cut: (reason) => {
+        metrics.slowClientCut();
+        log.warn('slow client cut off', { reason });
+        ended();
+      },
+    });
+    const encoded = (push: Parameters<typeof encodeDelta>[0]) => {
+      const message = encodeDelta(push);
+      metrics.pushed(push.typeUrl, push.upserts.length, message.byteLength);
+      return { message, bytes: message.byteLength };
+    };
+    const stream = createAdsStream({
+      node,
+      record: records.of(node),
+      source,
+      transport,
+      wallClock: Date.now,
+      warmingMs: options.warmingMs,
+      events: {
+        pushed: ({ typeUrl, upserts, removals, nonce }) =>
+          log.debug('pushed', { typeUrl, resources: upserts.length, removed: removals.length, nonce }),
+        nacked(typeUrl, message) {
+          metrics.nacked(typeUrl);
+          log.warn('configuration refused by proxy', { typeUrl, error: message });
+        },
+        progressed: () => progressed(stream),
+      },
+    });
+    const ended = () => {
+      transport.close();
+      stream.close();
+      if (streams.get(id)?.stream === stream) streams.delete(id);
+      metrics.streams(streams.size);
+      progressed(stream);
+    };
+    const end = (code: status, why: string) => {
+      ended();
+      fail(call, code, why);
+    };
+    streams.set(id, { stream, end });
+    stream.refresh(revision);
+    metrics.streams(streams.size);
+    for (const event of ['cancelled', 'close', 'error']) call.on(event, ended);
+    return stream;
+  }
+
+  const delta: handleBidiStreamingCall<DeltaDiscoveryRequest, Buffer> = (call) => {
+    let stream: AdsStream | undefined;
+    call.on('error', () => {});
+    call.on('end', () => call.end());
+    call.on('data', (request: DeltaDiscoveryRequest) => {
+      stream ??= open(call, request);
+      if (!stream) return;
+      const typeUrl = PUSH_ORDER.find((known) => known === request.typeUrl);
+      if (typeUrl) stream.request(typeUrl, toDeltaRequest(request));
+      else logger.warn('unknown resource type requested', { node: nodeId(stream.node), typeUrl: request.typeUrl });
+    });
+  };
+
+  server.addService(DELTA_SERVICE, {
+    deltaAggregatedResources: delta,
+    streamAggregatedResources: ((call) =>
+      fail(
+        call,
+        status.UNIMPLEMENTED,
+        'this control plane serves delta xDS only: set api_type to DELTA_GRPC',
+      )) as handleBidiStreamingCall<unknown, unknown>,
+  });
+
+  return {
+    status: {
+      types: resourceTypes,
+      proxies: () => records.all().map(describeRecord),
+      sent(id, typeUrl) {
+        const record = records.byId(id);
+        const known = PUSH_ORDER.find((url) => url === typeUrl);
+        return record && known ? describeSent(record, known) : undefined;
+      },
+    },
+    endpointsAcked(deadlineMs) {
+      const wanted = revision;
+      const settled = (stream: AdsStream) =>
+        streams.get(nodeId(stream.node))?.stream !== stream || stream.inStep(resourceTypes.endpoint, wanted);
+      const waitedFor = [...streams.values()].map(({ stream }) => stream).filter(({ node }) => node.role === 'envoy');
+      return allSettled(waitedFor, settled, waiters, deadlineMs);
+    },
+    close() {
+      stopListening();
+      for (const { end } of [...streams.values()]) end(status.UNAVAILABLE, 'the control plane stops');
+    },
+  };
+}
+
+/** The generated service, except that responses are put together from shared encoded parts (encode.ts). */
+const DELTA_SERVICE = {
+  ...Ads,
+  deltaAggregatedResources: { ...Ads.deltaAggregatedResources, responseSerialize: (message: Buffer): Buffer => message },
+} as const;
+
+function toDeltaRequest(request: DeltaDiscoveryRequest): DeltaRequest {
+  return {
+    nonce: request.responseNonce,
+    error: request.errorDetail && (request.errorDetail.message || `code ${request.errorDetail.code}`),
+    subscribe: request.resourceNamesSubscribe,
+    unsubscribe: request.resourceNamesUnsubscribe,
+    initialVersions: new Map(Object.entries(request.initialResourceVersions)),
+  };
+}
+
+function fail<In, Out>(call: ServerDuplexStream<In, Out>, code: status, details: string): void {
+  call.emit('error', Object.assign(new Error(details), { code, details }));
+}
+
+/** Looks at a stream again only when it has progressed: a look at a thousand streams after each ACK would be a million looks. */
+function allSettled(
+  streams: readonly AdsStream[],
+  settled: (stream: AdsStream) => boolean,
+  waiters: Set<(stream: AdsStream) => void>,
+  deadlineMs: number,
+): Promise<boolean> {
+  const left = new Set(streams.filter((stream) => !settled(stream)));
+  if (left.size === 0) return Promise.resolve(true);
+  return new Promise((resolve) => {
+    const finish = (result: boolean) => {
+      waiters.delete(check);
+      clearTimeout(timer);
+      resolve(result);
+    };
+    const check = (stream: AdsStream) => {
+      if (left.has(stream) && settled(stream)) left.delete(stream);
+      if (left.size === 0) finish(true);
+    };
+    const timer = setTimeout(() => finish(false), deadlineMs).unref();
+    waiters.add(check);
+  });
+}
+
+/** Each stream is in the queue at most once; long queues are worked off in slices, so that requests are served in between. */
+function createPushQueue(push: (id: string) => void): { addAll(ids: Iterable<string>): void } {
+  const SLICE_MS = 20;
+  const queued = new Set<string>();
+  let running = false;
+  const work = () => {
+    const end = performance.now() + SLICE_MS;
+    for (const id of queued) {
+      queued.delete(id);
+      push(id);
+      if (performance.now() > end) break;
+    }
+    running = queued.size > 0;
+    if (running) setImmediate(work);
+  };
+  return {
+    addAll(ids) {
+      for (const id of ids) queued.add(id);
+      if (running || queued.size === 0) return;
+      running = true;
+      work();
+    },
+  };
+}
