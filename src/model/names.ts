@@ -9,8 +9,8 @@ export const LOCAL_APP_CLUSTER = 'local|app';
 /** The filter service over its Unix socket: HTTP/1.1 API, and gRPC API. */
 export const SERVICE_HTTP_CLUSTER = 'local|service-http';
 export const SERVICE_GRPC_CLUSTER = 'local|service-grpc';
-/** The control plane; stands in the bootstrap. */
-export const ADS_CLUSTER = 'weft|control-plane';
+/** The control plane; stands in the bootstrap. No `|`: Envoy makes this the `:authority` of its stream, and Node's HTTP/2 refuses it there. */
+export const ADS_CLUSTER = 'weft-control-plane';
 
 export const LISTENERS = {
   apiHttp: 'api-http',
@@ -27,6 +27,8 @@ export const HEADERS = {
   to: 'x-weft-to',
   /** The actor type and id of the call, `<type>/<id>`: what Envoy hashes. */
   actor: 'x-weft-actor',
+  /** A host's answer that it is not the actor's owner and has not run the turn: the sender's Envoy tries again. Clients never see it. */
+  actorMoved: 'x-weft-actor-moved',
 } as const;
 
 export type NodeRole = 'envoy' | 'service';

@@ -1,0 +1,55 @@
+import type { Instance } from '../model/instance.js';
+import type { ActorPlacement, Component, MeshModel, Subscription } from '../model/mesh-model.js';
+import type { Resources } from './layered-map.js';
+import { named, stable } from './named.js';
+import type { Resource, Snapshot } from './resource.js';
+import { resourceTypes, type TypeUrl } from './resource-types.js';
+import { messageTypes } from './translate/any.js';
+import { makeResource, redactComponent } from './translate/resource.js';
+
+export interface ServiceBuilder {
+  /** @returns what the filter service of `instance` may ask for: its app's configuration and resources, its namespace's placements */
+  build(model: MeshModel, instance: Instance, before: Snapshot | undefined): Snapshot;
+}
+
+/** @returns a builder that encodes a resource once, however many apps it is for */
+export function createServiceBuilder(): ServiceBuilder {
+  const component = once((item: Component, name) => makeResource(messageTypes.component, name, item, redactComponent));
+  const subscription = once((item: Subscription, name) => makeResource(messageTypes.subscription, name, item));
+  const placement = once((item: ActorPlacement, name) => makeResource(messageTypes.placement, name, item));
+  return {
+    build(model, instance, before) {
+      const { namespace, appId } = instance;
+      const set = model.resourcesFor(instance);
+      const configuration = model.configurationFor(instance);
+      const inNamespace = (item: { readonly namespace: string; readonly name: string }) =>
+        `${item.namespace || namespace}/${item.name}`;
+      const types: [TypeUrl, Resources][] = [
+        [resourceTypes.configuration, named([makeResource(messageTypes.configuration, `${namespace}/${appId}`, configuration)])],
+        [resourceTypes.component, named(set.components.map((item) => component(item, inNamespace(item))))],
+        [resourceTypes.subscription, named(set.subscriptions.map((item) => subscription(item, inNamespace(item))))],
+        [
+          resourceTypes.placement,
+          named(
+            model.placements
+              .filter((item) => item.namespace === namespace)
+              .map((item) => placement(item, `${item.namespace}/${item.actorType}`)),
+          ),
+        ],
+      ];
+      return new Map(types.map(([url, resources]) => [url, stable(before?.get(url), resources)]));
+    },
+  };
+}
+
+/** Remembers the encoding of an object for as long as the object lives: models share their resources by reference. */
+function once<T extends object>(encode: (item: T, name: string) => Resource): (item: T, name: string) => Resource {
+  const known = new WeakMap<T, Map<string, Resource>>();
+  return (item, name) => {
+    const names = known.get(item) ?? new Map<string, Resource>();
+    known.set(item, names);
+    const resource = names.get(name) ?? encode(item, name);
+    names.set(name, resource);
+    return resource;
+  };
+}

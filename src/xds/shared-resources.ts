@@ -1,0 +1,163 @@
+import { appKey, type Instance } from '../model/instance.js';
+import type { ActorPlacement, MeshModel } from '../model/mesh-model.js';
+import type { Resources } from './layered-map.js';
+import { named, stable } from './named.js';
+import type { Resource } from './resource.js';
+import { actorClusterResource, appClusterResource } from './translate/cluster.js';
+import { actorEndpoints, appEndpoints } from './translate/endpoint.js';
+import { type AppRoutes, appRoutes, outboundRoutes } from './translate/route.js';
+
+/** What all Envoys of one namespace have in common. */
+export interface SharedResources {
+  readonly clusters: Resources;
+  readonly endpoints: Resources;
+  readonly routes: Resources;
+  /** Instances by {@link appKey}. */
+  readonly apps: ReadonlyMap<string, readonly Instance[]>;
+  readonly placements: readonly ActorPlacement[];
+}
+
+export interface SharedBuilder {
+  forNamespace(model: MeshModel, namespace: string): SharedResources;
+}
+
+/** @returns a builder that translates again only what has changed since the last model */
+export function createSharedBuilder(): SharedBuilder {
+  const apps = createAppCache();
+  const actors = createActorCache();
+  const tables = createRouteTables();
+  const namespaces = new Map<string, SharedResources>();
+  let current: MeshModel | undefined;
+  let fresh = new Set<string>();
+
+  return {
+    forNamespace(model, namespace) {
+      if (model !== current) {
+        current = model;
+        fresh = new Set();
+        apps.adopt(model);
+        actors.adopt(model);
+        for (const known of namespaces.keys())
+          if (!model.instances.some((it) => it.namespace === known)) namespaces.delete(known);
+      }
+      const before = namespaces.get(namespace);
+      if (before && fresh.has(namespace)) return before;
+      fresh.add(namespace);
+      const placements = model.placements.filter((placement) => placement.namespace === namespace);
+      const hosted = placements.map((placement) => actors.get(placement));
+      const known = [...apps.all()];
+      const shared: SharedResources = {
+        apps: apps.groups(),
+        placements,
+        clusters: stable(before?.clusters, named([...known.map((app) => app.cluster), ...hosted.map((type) => type.cluster)])),
+        endpoints: stable(
+          before?.endpoints,
+          named([...known.map((app) => app.endpoints), ...hosted.map((type) => type.endpoints)]),
+        ),
+        routes: tables.forNamespace(namespace, known, placements),
+      };
+      namespaces.set(namespace, shared);
+      return shared;
+    },
+  };
+}
+
+/** @returns the endpoints that this instance's Envoy sees in its own way: those of its own app and of its own actor types */
+export function nodeEndpoints(instance: Instance, { apps, placements }: SharedResources): readonly Resource[] {
+  const mine = apps.get(appKey(instance)) ?? [];
+  const hosted = placements.filter((placement) => placement.hosts.some((host) => host.instanceId === instance.instanceId));
+  return [appEndpoints(instance, mine, instance), ...hosted.map((placement) => actorEndpoints(placement, instance))];
+}
+
+/** Route tables by namespace. They name apps and actor types, not instances, so most changes leave them alone. */
+function createRouteTables() {
+  const known = new Map<string, { readonly inputs: readonly unknown[]; readonly routes: Resources }>();
+  return {
+    forNamespace(namespace: string, apps: readonly KnownApp[], placements: readonly ActorPlacement[]): Resources {
+      const types = placements.map((placement) => placement.actorType).sort();
+      const inputs = [...apps.map((app) => app.routes), ...types];
+      const before = known.get(namespace);
+      if (before && sameItems(before.inputs, inputs)) return before.routes;
+      const table = outboundRoutes(
+        namespace,
+        apps.map((app) => app.routes(namespace)),
+        types,
+      );
+      const routes = stable(before?.routes, named([table]));
+      known.set(namespace, { inputs, routes });
+      return routes;
+    },
+  };
+}
+
+interface KnownApp {
+  readonly instances: readonly Instance[];
+  readonly cluster: Resource;
+  readonly endpoints: Resource;
+  routes(namespace: string): AppRoutes;
+}
+
+/** Apps by key, sorted by it; an app whose instances are the same objects as before stays the same object. */
+function createAppCache() {
+  let known = new Map<string, KnownApp>();
+  let groups = new Map<string, Instance[]>();
+  return {
+    all: () => known.values(),
+    groups: (): ReadonlyMap<string, readonly Instance[]> => groups,
+    adopt(model: MeshModel) {
+      groups = new Map();
+      for (const instance of model.instances) {
+        const key = appKey(instance);
+        const group = groups.get(key);
+        if (group) group.push(instance);
+        else groups.set(key, [instance]);
+      }
+      const next = new Map<string, KnownApp>();
+      for (const [key, instances] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1)))
+        next.set(key, renewApp(known.get(key), instances));
+      known = next;
+    },
+  };
+}
+
+function renewApp(before: KnownApp | undefined, instances: readonly Instance[]): KnownApp {
+  if (before && sameItems(before.instances, instances)) return before;
+  const [first] = instances;
+  if (!first) throw new Error('an app has at least one instance');
+  const app = { namespace: first.namespace, appId: first.appId };
+  const tables = new Map<string, AppRoutes>();
+  const routes = (namespace: string) => {
+    const table = tables.get(namespace) ?? appRoutes(app, namespace);
+    tables.set(namespace, table);
+    return table;
+  };
+  const fresh = appEndpoints(app, instances);
+  return {
+    instances,
+    cluster: before?.cluster ?? appClusterResource(app),
+    endpoints: before?.endpoints.version === fresh.version ? before.endpoints : fresh,
+    routes: before?.routes ?? routes,
+  };
+}
+
+const sameItems = <T>(a: readonly T[], b: readonly T[]) => a.length === b.length && a.every((item, index) => item === b[index]);
+
+interface KnownActorType {
+  readonly cluster: Resource;
+  readonly endpoints: Resource;
+}
+
+/** Actor types by placement object: the control plane makes a new one for every generation. */
+function createActorCache() {
+  let known = new Map<ActorPlacement, KnownActorType>();
+  const translate = (placement: ActorPlacement): KnownActorType => ({
+    cluster: actorClusterResource(placement.namespace, placement.actorType),
+    endpoints: actorEndpoints(placement),
+  });
+  return {
+    adopt(model: MeshModel) {
+      known = new Map(model.placements.map((placement) => [placement, known.get(placement) ?? translate(placement)]));
+    },
+    get: (placement: ActorPlacement): KnownActorType => known.get(placement) ?? translate(placement),
+  };
+}

@@ -1,0 +1,84 @@
+import type { BinaryWriter } from '@bufbuild/protobuf/wire';
+import { Cluster } from '../../gen/envoy/config/cluster/v3/cluster.js';
+import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
+import { ClusterLoadAssignment } from '../../gen/envoy/config/endpoint/v3/endpoint.js';
+import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
+import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
+import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
+import { Router } from '../../gen/envoy/extensions/filters/http/router/v3/router.js';
+import { HttpConnectionManager } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { PreviousHostsPredicate } from '../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
+import { UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
+import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
+import type { Any } from '../../gen/google/protobuf/any.js';
+import { ActorPlacement, AppConfiguration, Component, Subscription } from '../../gen/weft/config/v1/config.js';
+import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
+
+/** What ts-proto generates for a message. */
+export interface Codec<T> {
+  encode(message: T, writer?: BinaryWriter): BinaryWriter;
+  decode(input: Uint8Array): T;
+  toJSON(message: T): unknown;
+}
+
+/** A message type with the name that it travels under. */
+export interface MessageType<T> {
+  readonly url: string;
+  readonly codec: Codec<T>;
+}
+
+const type = <T>(name: string, codec: Codec<T>): MessageType<T> => ({ url: `type.googleapis.com/${name}`, codec });
+
+/** Every message that we put into an Any, or serve. */
+export const messageTypes = {
+  cluster: type('envoy.config.cluster.v3.Cluster', Cluster),
+  endpoint: type('envoy.config.endpoint.v3.ClusterLoadAssignment', ClusterLoadAssignment),
+  listener: type('envoy.config.listener.v3.Listener', Listener),
+  routeConfiguration: type('envoy.config.route.v3.RouteConfiguration', RouteConfiguration),
+  route: type('envoy.config.route.v3.Route', Route),
+  routeList: type('envoy.config.route.v3.RouteList', RouteList),
+  connectionManager: type(
+    'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager',
+    HttpConnectionManager,
+  ),
+  router: type('envoy.extensions.filters.http.router.v3.Router', Router),
+  httpProtocolOptions: type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', HttpProtocolOptions),
+  upstreamTls: type('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', UpstreamTlsContext),
+  previousHosts: type('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', PreviousHostsPredicate),
+  headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
+  earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),
+  component: type('weft.config.v1.Component', Component),
+  subscription: type('weft.config.v1.Subscription', Subscription),
+  placement: type('weft.config.v1.ActorPlacement', ActorPlacement),
+  configuration: type('weft.config.v1.AppConfiguration', AppConfiguration),
+} as const;
+
+/** @returns `message` in an Any */
+export const pack = <T>(messageType: MessageType<T>, message: T): Any => ({
+  typeUrl: messageType.url,
+  value: Buffer.from(messageType.codec.encode(message).finish()),
+});
+
+/** @returns `message` as a named extension */
+export const extension = <T>(name: string, messageType: MessageType<T>, message: T): TypedExtensionConfig => ({
+  name,
+  typedConfig: pack(messageType, message),
+});
+
+const byUrl = new Map<string, MessageType<unknown>>(
+  Object.values(messageTypes).map((entry) => [entry.url, entry as MessageType<unknown>]),
+);
+
+/** @returns `value` (JSON of a message) with every Any in it replaced by the JSON of its content, under `@type` */
+export function expandAny(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(expandAny);
+  if (typeof value !== 'object' || value === null) return value;
+  const { typeUrl, value: inner } = value as { typeUrl?: unknown; value?: unknown };
+  const known = typeof typeUrl === 'string' ? byUrl.get(typeUrl) : undefined;
+  if (known) {
+    const bytes = Buffer.from(typeof inner === 'string' ? inner : '', 'base64');
+    return { '@type': known.url, ...(expandAny(known.codec.toJSON(known.codec.decode(bytes))) as object) };
+  }
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, expandAny(entry)]));
+}

@@ -1,0 +1,144 @@
+import { CircuitBreakers } from '../../gen/envoy/config/cluster/v3/circuit_breaker.js';
+import {
+  Cluster,
+  type Cluster_CommonLbConfig,
+  Cluster_DiscoveryType,
+  Cluster_LbPolicy,
+} from '../../gen/envoy/config/cluster/v3/cluster.js';
+import type { Address } from '../../gen/envoy/config/core/v3/address.js';
+import type { TransportSocket } from '../../gen/envoy/config/core/v3/base.js';
+import type { Http1ProtocolOptions, Http2ProtocolOptions } from '../../gen/envoy/config/core/v3/protocol.js';
+import { UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
+import type { DeepPartial } from '../../gen/google/protobuf/any.js';
+import type { Instance } from '../../model/instance.js';
+import { actorCluster, appCluster, LOCAL_APP_CLUSTER, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
+import type { Resource } from '../resource.js';
+import { messageTypes, pack } from './any.js';
+import { http1, http2 } from './http-options.js';
+import { makeResource } from './resource.js';
+import { ads, duration, pipe, tcp } from './values.js';
+
+// Envoy's default of 1024 connections, requests and pending requests is a limit nobody asked for; waiting requests stay bounded.
+const LIMITS = CircuitBreakers.fromPartial({
+  thresholds: [{ maxConnections: 65_536, maxRequests: 65_536, maxPendingRequests: 16_384, maxRetries: 1024 }],
+});
+const BUFFER_BYTES = 256 * 1024;
+const CONNECT_MS = 1000;
+
+/** How long an idle connection is kept. Always less than the other side keeps it, or requests race with its close. */
+const IDLE_MS = { sidecar: 300_000, service: 30_000, app: 1000 };
+
+/** Between sidecars a call keeps the protocol that it came with: HTTP/1.1 is cheapest for Envoy, and gRPC needs HTTP/2. */
+const betweenSidecars = () =>
+  protocolOptions(
+    { $case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } },
+    IDLE_MS.sidecar,
+  );
+
+/** @returns the cluster of all instances of an app; which they are comes as EDS */
+export function appClusterResource(app: { readonly namespace: string; readonly appId: string }): Resource {
+  const name = appCluster(app.namespace, app.appId);
+  // Only when every instance is unwell do they all get traffic again; at the default of 50 % half of them would be enough.
+  const message = edsCluster(name, {
+    lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+    commonLbConfig: { healthyPanicThreshold: { value: 1 } },
+  });
+  return makeResource(messageTypes.cluster, name, message);
+}
+
+/** @returns the consistent-hash cluster of an actor type's hosts */
+export function actorClusterResource(namespace: string, actorType: string): Resource {
+  const name = actorCluster(namespace, actorType);
+  // No panic: a host that is not in the table must not get another host's actors.
+  const message = edsCluster(name, {
+    lbPolicy: Cluster_LbPolicy.MAGLEV,
+    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+  });
+  return makeResource(messageTypes.cluster, name, message);
+}
+
+function edsCluster(
+  name: string,
+  lb: { lbPolicy: Cluster_LbPolicy; commonLbConfig: DeepPartial<Cluster_CommonLbConfig> },
+): Cluster {
+  return Cluster.fromPartial({
+    name,
+    clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
+    edsClusterConfig: { edsConfig: ads },
+    ...common(betweenSidecars()),
+    ...lb,
+  });
+}
+
+/** @returns the clusters that only this instance's Envoy has: its app, and its filter service */
+export function localClusters(instance: Instance): readonly Resource[] {
+  const sockets = instance.sockets;
+  const clusters: Cluster[] = [];
+  if (instance.appPort > 0) clusters.push(localApp(instance));
+  if (sockets) {
+    const http = protocolOptions(explicit({ $case: 'httpProtocolOptions', value: http1 }), IDLE_MS.service);
+    const grpc = protocolOptions(explicit({ $case: 'http2ProtocolOptions', value: http2 }), IDLE_MS.service);
+    clusters.push(
+      fixed(SERVICE_HTTP_CLUSTER, pipe(sockets.serviceHttp), http),
+      fixed(SERVICE_GRPC_CLUSTER, pipe(sockets.serviceGrpc), grpc),
+    );
+  }
+  return clusters.map((cluster) => makeResource(messageTypes.cluster, cluster.name, cluster));
+}
+
+const H2_PROTOCOLS = new Set(['grpc', 'grpcs', 'h2c']);
+const TLS_PROTOCOLS = new Set(['https', 'grpcs']);
+
+/** The app as `--app-protocol` says. Its certificate is its own affair, as in Dapr: the connection stays on this host. */
+function localApp({ appAddress, appPort, appProtocol }: Instance): Cluster {
+  const h2 = H2_PROTOCOLS.has(appProtocol);
+  const options = protocolOptions(
+    explicit(h2 ? { $case: 'http2ProtocolOptions', value: http2 } : { $case: 'httpProtocolOptions', value: http1 }),
+    IDLE_MS.app,
+  );
+  const transportSocket = TLS_PROTOCOLS.has(appProtocol) ? tlsUnverified(h2 ? 'h2' : 'http/1.1') : undefined;
+  return { ...fixed(LOCAL_APP_CLUSTER, tcp(appAddress || 'localhost', appPort), options), transportSocket };
+}
+
+const tlsUnverified = (alpn: string): TransportSocket => ({
+  name: 'envoy.transport_sockets.tls',
+  configType: {
+    $case: 'typedConfig',
+    value: pack(messageTypes.upstreamTls, UpstreamTlsContext.fromPartial({ commonTlsContext: { alpnProtocols: [alpn] } })),
+  },
+});
+
+/** A cluster with one address. A name (not an IP) is resolved by Envoy. */
+function fixed(name: string, address: Address, options: HttpProtocolOptions): Cluster {
+  const host = address.address?.$case === 'socketAddress' ? address.address.value.address : '';
+  const isName = host !== '' && !/^[\d.]+$|:/.test(host);
+  return Cluster.fromPartial({
+    name,
+    clusterDiscoveryType: { $case: 'type', value: isName ? Cluster_DiscoveryType.STRICT_DNS : Cluster_DiscoveryType.STATIC },
+    loadAssignment: {
+      clusterName: name,
+      endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address } } }] }],
+    },
+    ...common(options),
+  });
+}
+
+const common = (options: HttpProtocolOptions) => ({
+  connectTimeout: duration(CONNECT_MS),
+  perConnectionBufferLimitBytes: BUFFER_BYTES,
+  circuitBreakers: LIMITS,
+  typedExtensionProtocolOptions: {
+    'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(messageTypes.httpProtocolOptions, options),
+  },
+});
+
+type UpstreamProtocol = HttpProtocolOptions['upstreamProtocolOptions'];
+type Explicit =
+  | { $case: 'httpProtocolOptions'; value: Http1ProtocolOptions }
+  | { $case: 'http2ProtocolOptions'; value: Http2ProtocolOptions };
+
+const explicit = (protocolConfig: Explicit): UpstreamProtocol => ({ $case: 'explicitHttpConfig', value: { protocolConfig } });
+
+const protocolOptions = (upstreamProtocolOptions: UpstreamProtocol, idleMs: number): HttpProtocolOptions =>
+  HttpProtocolOptions.fromPartial({ commonHttpProtocolOptions: { idleTimeout: duration(idleMs) }, upstreamProtocolOptions });

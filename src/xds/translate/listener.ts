@@ -1,0 +1,126 @@
+import type { Address } from '../../gen/envoy/config/core/v3/address.js';
+import { TrafficDirection } from '../../gen/envoy/config/core/v3/base.js';
+import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
+import { HttpProtocolOptions } from '../../gen/envoy/config/core/v3/protocol.js';
+import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
+import {
+  HttpConnectionManager,
+  HttpConnectionManager_CodecType,
+  HttpConnectionManager_PathWithEscapedSlashesAction,
+  HttpConnectionManager_ServerHeaderTransformation,
+} from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import type { Instance } from '../../model/instance.js';
+import { LISTENERS, ROUTES } from '../../model/names.js';
+import type { Resource } from '../resource.js';
+import { messageTypes, pack } from './any.js';
+import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
+import { filterChain } from './filters/index.js';
+import type { Direction } from './filters/module.js';
+import { http1, http2 } from './http-options.js';
+import { localReply } from './local-reply.js';
+import { makeResource } from './resource.js';
+import { ads, duration, pipe, tcp } from './values.js';
+
+/**
+ * What a slow reader may make Envoy hold for a stream. Also how much of a body Envoy copies for a retry while it streams on: beyond it the
+ * copy is dropped and nothing is tried again. No body is ever held back.
+ */
+const BUFFER_BYTES = 256 * 1024;
+const IDLE_CONNECTION_MS = 3_600_000;
+const HEADERS_MS = 30_000;
+
+interface ListenerPlan {
+  readonly name: string;
+  readonly address: Address;
+  readonly direction: Direction;
+  readonly earlyHeaders: readonly TypedExtensionConfig[];
+}
+
+/** @returns the listeners of one instance's Envoy (design §3); API ports are Envoy's only when it has the API door */
+export function listeners(instance: Instance): readonly Resource[] {
+  return plans(instance).map((plan) => makeResource(messageTypes.listener, plan.name, listener(plan, instance)));
+}
+
+function plans(instance: Instance): ListenerPlan[] {
+  const { sockets, apiDoor, apiAddress, httpPort, grpcPort, address, inboundPort, appPort } = instance;
+  const api = { direction: 'api', earlyHeaders: fromApp(instance) } as const;
+  const inbound = { direction: 'inbound' } as const;
+  const found: ListenerPlan[] = [];
+  if (apiDoor === 'envoy') {
+    if (httpPort > 0) found.push({ name: LISTENERS.apiHttp, address: tcp(apiAddress, httpPort), ...api });
+    if (grpcPort > 0) found.push({ name: LISTENERS.apiGrpc, address: tcp(apiAddress, grpcPort), ...api });
+  }
+  if (sockets?.loopback) found.push({ name: LISTENERS.loopback, address: pipe(sockets.loopback), ...api });
+  if (appPort > 0 && inboundPort > 0)
+    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), earlyHeaders: fromSidecar(), ...inbound });
+  if (appPort > 0 && sockets?.self)
+    found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf(), ...inbound });
+  return found;
+}
+
+function listener(plan: ListenerPlan, instance: Instance): Listener {
+  const isTcp = plan.address.address?.$case === 'socketAddress';
+  return Listener.fromPartial({
+    name: plan.name,
+    address: plan.address,
+    perConnectionBufferLimitBytes: BUFFER_BYTES,
+    trafficDirection: plan.direction === 'api' ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
+    // With SO_REUSEPORT a second sidecar on the same port would start, and get half of the connections.
+    ...(isTcp ? { enableReusePort: false } : {}),
+    filterChains: [
+      {
+        filters: [
+          {
+            name: 'envoy.filters.network.http_connection_manager',
+            configType: { $case: 'typedConfig', value: pack(messageTypes.connectionManager, connectionManager(plan, instance)) },
+          },
+        ],
+      },
+    ],
+  });
+}
+
+function connectionManager({ name, direction, earlyHeaders }: ListenerPlan, instance: Instance): HttpConnectionManager {
+  return HttpConnectionManager.fromPartial({
+    statPrefix: name,
+    codecType: HttpConnectionManager_CodecType.AUTO,
+    routeSpecifier: {
+      $case: 'rds',
+      value: { configSource: ads, routeConfigName: direction === 'api' ? ROUTES.outbound : ROUTES.inbound },
+    },
+    httpFilters: filterChain({ instance, direction }),
+    earlyHeaderMutationExtensions: [...earlyHeaders],
+    localReplyConfig: localReply,
+    ...onePathForm,
+    ...untouched,
+    ...streaming,
+    httpProtocolOptions: { ...http1, acceptHttp10: true, defaultHostForHttp10: 'localhost' },
+    http2ProtocolOptions: http2,
+    // Addresses are told by early-headers.ts. Envoy's own way adds x-envoy-external-address, and this host's address for loopback.
+    useRemoteAddress: false,
+    // Else a client's x-forwarded-proto would become the scheme that a gRPC app sees.
+    schemeHeaderTransformation: { matchUpstream: true },
+  });
+}
+
+/** A path gets its one form here, before any rule sees it. Escaped slashes are data (`a%2Fb` is one name) and stay. */
+const onePathForm = {
+  normalizePath: true,
+  mergeSlashes: true,
+  pathWithEscapedSlashesAction: HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED,
+};
+
+/** What the app sent or answered arrives as it is. */
+const untouched = {
+  serverHeaderTransformation: HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH,
+  generateRequestId: false,
+  preserveExternalRequestId: true,
+};
+
+/** Streams and WebSockets may be silent for as long as they like; only a request that never gets its headers together is cut. */
+const streaming = {
+  streamIdleTimeout: duration(0),
+  requestHeadersTimeout: duration(HEADERS_MS),
+  commonHttpProtocolOptions: HttpProtocolOptions.fromPartial({ idleTimeout: duration(IDLE_CONNECTION_MS) }),
+  upgradeConfigs: [{ upgradeType: 'websocket' }],
+};

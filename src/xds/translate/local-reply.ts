@@ -1,0 +1,52 @@
+import type { AccessLogFilter } from '../../gen/envoy/config/accesslog/v3/accesslog.js';
+import type { HeaderMatcher } from '../../gen/envoy/config/route/v3/route_components.js';
+import { LocalReplyConfig } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+
+/**
+ * Envoy's findings about an upstream: no healthy host, connection failure or end, no route or cluster, overflow, timeout. Its findings
+ * about a request (400, 413, 431) stay as they are.
+ */
+const UPSTREAM_FLAGS = ['UH', 'UF', 'UC', 'UR', 'UT', 'UO', 'URX', 'LR', 'LH', 'NR', 'NC', 'UPE'];
+
+const all = (...filters: AccessLogFilter[]): AccessLogFilter => ({ filterSpecifier: { $case: 'andFilter', value: { filters } } });
+const header = (name: string, matcher: Partial<HeaderMatcher>): AccessLogFilter => ({
+  filterSpecifier: {
+    $case: 'headerFilter',
+    value: { header: { name, invertMatch: false, treatMissingHeaderAsEmpty: false, ...matcher } },
+  },
+});
+
+const upstreamFailed: AccessLogFilter = { filterSpecifier: { $case: 'responseFlagFilter', value: { flags: UPSTREAM_FLAGS } } };
+const isCall = header('dapr-callee-app-id', { headerMatchSpecifier: { $case: 'presentMatch', value: true } });
+const isNotGrpc = header('content-type', {
+  headerMatchSpecifier: {
+    $case: 'stringMatch',
+    value: { matchPattern: { $case: 'prefix', value: 'application/grpc' }, ignoreCase: false },
+  },
+  invertMatch: true,
+  treatMissingHeaderAsEmpty: true,
+});
+
+/** Envoy's own failures in Dapr's words (reference §1.3). gRPC calls keep the status that Envoy gives them. */
+export const localReply: LocalReplyConfig = LocalReplyConfig.fromPartial({
+  mappers: [
+    {
+      filter: all(upstreamFailed, isCall, isNotGrpc),
+      statusCode: 500,
+      bodyFormatOverride: {
+        format: {
+          $case: 'jsonFormat',
+          value: {
+            errorCode: 'ERR_DIRECT_INVOKE',
+            message: 'failed to invoke, id: %REQ(dapr-callee-app-id)%, err: %LOCAL_REPLY_BODY%',
+          },
+        },
+      },
+    },
+    {
+      filter: all(upstreamFailed, isNotGrpc),
+      statusCode: 500,
+      bodyFormatOverride: { format: { $case: 'jsonFormat', value: { errorCode: 'ERROR', message: '%LOCAL_REPLY_BODY%' } } },
+    },
+  ],
+});

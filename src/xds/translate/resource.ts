@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { Component } from '../../gen/weft/config/v1/config.js';
+import type { Resource } from '../resource.js';
+import { expandAny, type MessageType } from './any.js';
+
+/** What `describe` shows in the place of a value that may be a secret. */
+export const REDACTED = '(redacted)';
+
+/**
+ * Encodes `message` once. Its version is a hash of its bytes, so translators must put maps and order-free lists in order.
+ * @param redact makes the message fit for people's eyes before it is described
+ */
+export function makeResource<T>(
+  type: MessageType<T>,
+  name: string,
+  message: T,
+  redact: (message: T) => T = (same) => same,
+): Resource {
+  const bytes = Buffer.from(type.codec.encode(message).finish());
+  return {
+    name,
+    version: createHash('sha256').update(bytes).digest('hex').slice(0, 16),
+    bytes,
+    describe: () => expandAny(type.codec.toJSON(redact(type.codec.decode(bytes)))),
+  };
+}
+
+/** A component's metadata holds passwords as often as not, and nothing tells which: none of its values is shown. */
+export const redactComponent = (component: Component): Component => ({
+  ...component,
+  metadata: component.metadata.map((item) =>
+    item.from?.$case === 'value' ? { ...item, from: { $case: 'value', value: REDACTED } } : item,
+  ),
+});

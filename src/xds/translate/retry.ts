@@ -1,0 +1,32 @@
+import { RetryPolicy } from '../../gen/envoy/config/route/v3/route_components.js';
+import { HEADERS } from '../../model/names.js';
+import { messageTypes, pack } from './any.js';
+import { duration } from './values.js';
+
+/** Failures after which no upstream has seen the request: trying again can never run anything twice. */
+const NOT_SENT = 'connect-failure,refused-stream,reset-before-request';
+
+/** Three tries, another instance preferred. The one retry layer of the mesh until a Resiliency says otherwise. */
+export const connectionRetry: RetryPolicy = RetryPolicy.fromPartial({
+  retryOn: NOT_SENT,
+  numRetries: 2,
+  retryHostPredicate: [
+    {
+      name: 'envoy.retry_host_predicates.previous_hosts',
+      configType: { $case: 'typedConfig', value: pack(messageTypes.previousHosts, {}) },
+    },
+  ],
+  hostSelectionRetryMaxAttempts: 3,
+  retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
+});
+
+/**
+ * Tries an actor's owner again, about 1.5 seconds long: a host that is not (or no more) the owner says so by a header and has not run
+ * the turn, and by the next try the endpoints may have followed. No other host is preferred: only the owner may answer.
+ */
+export const actorRetry: RetryPolicy = RetryPolicy.fromPartial({
+  retryOn: `${NOT_SENT},retriable-headers`,
+  numRetries: 8,
+  retriableHeaders: [{ name: HEADERS.actorMoved, headerMatchSpecifier: { $case: 'presentMatch', value: true } }],
+  retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
+});

@@ -1,0 +1,136 @@
+import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
+import { Route } from '../../gen/envoy/config/route/v3/route_components.js';
+import type { Any } from '../../gen/google/protobuf/any.js';
+import type { Matcher, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
+import type { Instance } from '../../model/instance.js';
+import { HEADERS, LOCAL_APP_CLUSTER, ROUTES, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
+import type { Resource } from '../resource.js';
+import { messageTypes } from './any.js';
+import { act, byPrefix, byValue, whenHeaders } from './matcher.js';
+import { makeResource } from './resource.js';
+import { connectionRetry } from './retry.js';
+import {
+  type AppTarget,
+  actorRoutes,
+  headerRoute,
+  invokeRoute,
+  NO_TIMEOUT,
+  serviceGrpcRoute,
+  serviceHttpRoute,
+  untargetedRoutes,
+} from './route-target.js';
+import { overwrite } from './values.js';
+
+const API_VERSIONS = ['/v1.0/', '/v1.0-alpha1/', '/v1.0-alpha2/', '/v1.0-beta1/'];
+const API_GRPC = [
+  '/dapr.proto.runtime.v1.Dapr/',
+  '/grpc.reflection.v1.ServerReflection/',
+  '/grpc.reflection.v1alpha.ServerReflection/',
+];
+
+/** The ways to name one app from within one namespace, ready to be put into the table. Kept as long as the app is known. */
+export interface AppRoutes {
+  readonly byPath: ReadonlyMap<string, Any>;
+  readonly byAppId: ReadonlyMap<string, Any>;
+  readonly byBasicAuth: ReadonlyMap<string, Any>;
+}
+
+/** @returns every address of `target` for callers in `namespace`: `app` at home, `app.ns` everywhere */
+export function appRoutes(target: AppTarget, namespace: string): AppRoutes {
+  const qualified = `${target.appId}.${target.namespace}`;
+  const keys = target.namespace === namespace ? [target.appId, qualified] : [qualified];
+  const byHeader = headerRoute(target);
+  const byAuth = headerRoute(target, ['authorization']);
+  return {
+    byPath: new Map(keys.map((key) => `/v1.0/invoke/${key}/method/`).map((prefix) => [prefix, invokeRoute(target, prefix)])),
+    byAppId: new Map(keys.map((key) => [key, byHeader])),
+    byBasicAuth: new Map(keys.map((key) => [`Basic ${Buffer.from(`dapr-app-id:${key}`).toString('base64')}`, byAuth])),
+  };
+}
+
+/** @returns the one table for everything that apps of `namespace` call; the same for every node there */
+export function outboundRoutes(namespace: string, apps: Iterable<AppRoutes>, actorTypes: Iterable<string>): Resource {
+  const paths = new Map<string, Matcher_OnMatch>(API_VERSIONS.map((prefix) => [prefix, act(serviceHttpRoute)]));
+  for (const prefix of API_GRPC) paths.set(prefix, act(serviceGrpcRoute));
+  const appIds = new Map<string, Matcher_OnMatch>();
+  const basicAuth = new Map<string, Matcher_OnMatch>();
+  for (const app of apps) {
+    for (const [prefix, route] of app.byPath) paths.set(prefix, act(route));
+    for (const [key, route] of app.byAppId) appIds.set(key, act(route));
+    for (const [key, route] of app.byBasicAuth) basicAuth.set(key, act(route));
+  }
+  for (const type of actorTypes) paths.set(actorPrefix(type), act(actorRoutes(namespace, type)));
+  const byPath = byPrefix(':path', paths, byHeaders(appIds, basicAuth));
+  return makeRoutes(ROUTES.outbound, { matcher: byPath, routes: [] });
+}
+
+/** As the type stands in a normalised path. */
+const actorPrefix = (type: string) => `/v1.0/actors/${encodeURIComponent(type)}/`;
+
+/**
+ * gRPC looks at dapr-callee-app-id first (reference §3.12). HTTP must not: an app that hands on the headers of the call it got has its
+ * own name there.
+ */
+function byHeaders(
+  appIds: ReadonlyMap<string, Matcher_OnMatch>,
+  basicAuth: ReadonlyMap<string, Matcher_OnMatch>,
+): Matcher_OnMatch {
+  const nobody = act(untargetedRoutes);
+  const byAppId = byValue('dapr-app-id', appIds, byValue('authorization', basicAuth, nobody));
+  const byCallee = byValue('dapr-callee-app-id', appIds, nobody);
+  return whenHeaders({ 'content-type': 'application/grpc', 'dapr-callee-app-id': '' }, byCallee, byAppId);
+}
+
+/** @returns what happens to a call that arrives for this instance, on the inbound and the self listener alike */
+export function inboundRoutes(instance: Instance): Resource {
+  const host = `${instance.appAddress || '127.0.0.1'}:${instance.appPort}`;
+  const isGrpc = instance.appProtocol === 'grpc' || instance.appProtocol === 'grpcs';
+  const all = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
+  const service = { clusterSpecifier: { $case: 'cluster', value: SERVICE_HTTP_CLUSTER } as const, timeout: NO_TIMEOUT };
+  const app = {
+    clusterSpecifier: { $case: 'cluster', value: LOCAL_APP_CLUSTER } as const,
+    timeout: NO_TIMEOUT,
+    // As Dapr: the app is addressed by its own address. Many frameworks refuse a Host that they do not know.
+    hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: host } as const,
+  };
+  const routes = [
+    Route.fromPartial({
+      match: { ...all, headers: [{ name: HEADERS.to, headerMatchSpecifier: exact('actor') }] },
+      action: { $case: 'route', value: service },
+      // Told to the app with the turn. A host's calls to its own actors do not come this way.
+      requestHeadersToAdd: [overwrite('x-dapr-remote', 'true')],
+    }),
+    Route.fromPartial({
+      match: isGrpc ? { ...all, grpc: {} } : all,
+      action: { $case: 'route', value: app },
+      requestHeadersToRemove: [HEADERS.to],
+    }),
+  ];
+  // An HTTP call to a gRPC app: the filter service makes AppCallback.OnInvoke of it.
+  if (isGrpc) {
+    const callback = { match: all, action: { $case: 'route', value: service } as const };
+    routes.push(Route.fromPartial({ ...callback, requestHeadersToAdd: [overwrite(HEADERS.to, 'app-callback')] }));
+  }
+  return makeRoutes(ROUTES.inbound, { routes });
+}
+
+const exact = (value: string) =>
+  ({ $case: 'stringMatch', value: { matchPattern: { $case: 'exact', value }, ignoreCase: false } }) as const;
+
+function makeRoutes(name: string, table: { routes: readonly Route[]; matcher?: Matcher }): Resource {
+  const message = RouteConfiguration.fromPartial({
+    name,
+    virtualHosts: [
+      {
+        name,
+        domains: ['*'],
+        routes: [...table.routes],
+        retryPolicy: connectionRetry,
+      },
+    ],
+  });
+  // Not through fromPartial, which would copy a table of thousands of routes.
+  const [host] = message.virtualHosts;
+  if (host && table.matcher) host.matcher = table.matcher;
+  return makeResource(messageTypes.routeConfiguration, name, message);
+}
