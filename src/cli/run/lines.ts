@@ -81,7 +81,9 @@ export function openLogFile(appId: string, kind: LogKind, now: Date): LogFile {
 /** @returns the log files of an app, oldest first */
 export function logFiles(appId: string, kind: LogKind): readonly string[] {
   const directory = weftDir('logs');
-  const mine = (name: string) => name.startsWith(`${appId}_${kind}_`) && /_\d{8}-\d{6}-\d{3}\.log$/.test(name);
+  const start = fileName(appId, kind, '').replace(/\.log$/, '');
+  // The rest must be a time and nothing else: an app may be called `orders_app`.
+  const mine = (name: string) => name.startsWith(start) && /^\d{8}-\d{6}-\d{3}\.log$/.test(name.slice(start.length));
   return readdirSync(directory)
     .filter(mine)
     .sort()

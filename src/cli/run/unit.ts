@@ -1,4 +1,4 @@
-import { connect } from 'node:net';
+import { accepts } from '../../agent/app-wait.js';
 import { sleep } from '../../lib/async.js';
 import type { ControlPlaneAddress } from '../args.js';
 import type { Paint } from '../terminal.js';
@@ -143,7 +143,8 @@ export async function untilReady(
 }
 
 async function whatIsMissing({ appId, appPort }: AppPlan): Promise<string> {
-  if (appPort > 0 && !(await accepts(appPort))) return `${appId}: still waiting; nothing listens on its app port ${appPort} yet`;
+  if (appPort > 0 && !(await accepts('127.0.0.1', appPort)))
+    return `${appId}: still waiting; nothing listens on its app port ${appPort} yet`;
   return `${appId}: still waiting for its sidecar; \`weft logs --app-id ${appId} --sidecar\` tells more`;
 }
 
@@ -155,17 +156,4 @@ async function statusOf(url: string): Promise<number | undefined> {
   } catch {
     return undefined;
   }
-}
-
-function accepts(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ port, host: '127.0.0.1', timeout: 1_000 });
-    const done = (answer: boolean) => {
-      socket.destroy();
-      resolve(answer);
-    };
-    socket.once('connect', () => done(true));
-    socket.once('error', () => done(false));
-    socket.once('timeout', () => done(false));
-  });
 }
