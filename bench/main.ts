@@ -22,11 +22,20 @@ async function main(): Promise<void> {
   await ensureTools(['wrk', 'h2load']);
   // Short, since Unix sockets are made below it.
   const workDir = mkdtempSync(join(tmpdir(), 'weft-bench-'));
+  const tidy = () => {
+    if (options.keep) say(`logs are in ${workDir}`);
+    else rmSync(workDir, { recursive: true, force: true });
+  };
+  // Children end with this process (their guards see to it), so leaving at once is enough.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      tidy();
+      process.exit(130);
+    });
   try {
     await run(options, workDir);
   } finally {
-    if (options.keep) say(`logs are in ${workDir}`);
-    else rmSync(workDir, { recursive: true, force: true });
+    tidy();
   }
 }
 
@@ -59,8 +68,6 @@ async function chooseSubjects(options: BenchOptions, workDir: string): Promise<r
   ];
   return all.filter(({ name }) => options.subjects?.includes(name) ?? true);
 }
-
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
 
 main().then(
   () => process.exit(process.exitCode ?? 0),
