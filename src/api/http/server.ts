@@ -47,7 +47,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<ApiH
     frameworkErrors: (error, _request, reply) => fail(error, reply as unknown as FastifyReply, options),
   });
   // Bodies are read by `register`: fastify's parsers cost more and refuse content types that Dapr takes.
-  for (const method of METHODS_WITH_BODY) app.addHttpMethod(method, { hasBody: false });
+  for (const method of METHODS_WITH_BODY) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   for (const route of options.routes) register(app, route, options);
   app.setNotFoundHandler(streamed(options.fallback, options));
   app.setErrorHandler((error, _request, reply) => fail(error, reply, options));
