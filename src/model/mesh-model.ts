@@ -12,6 +12,8 @@ export interface ResourceSet {
     readonly kind: string;
     readonly name: string;
     readonly namespace: string;
+    /** App ids; empty: all. */
+    readonly scopes: readonly string[];
     readonly spec: unknown;
     readonly source: string;
   }[];

@@ -1,0 +1,47 @@
+import type { z } from 'zod';
+import { z as zod } from 'zod';
+import type { Component, MetadataItem } from '../../../gen/weft/config/v1/config.js';
+import { parseGoDuration } from '../../../lib/duration.js';
+import { strict } from '../problem.js';
+import { auth, duration, list, type NameValue, nameValue, optional, resource, scopes, text } from '../schema.js';
+
+export const componentSchema = resource(['dapr.io/v1alpha1'], {
+  spec: strict({
+    type: text.regex(/^[a-z]+(\.[\w-]+)+$/i, { error: 'expected <block>.<name> such as state.redis; change it' }),
+    version: optional(zod.string()),
+    ignoreErrors: optional(zod.boolean()),
+    initTimeout: optional(duration),
+    metadata: list(nameValue),
+  }),
+  scopes,
+  auth,
+});
+
+const INIT_TIMEOUT_MS = 5000;
+
+/** @returns the component of a document that {@link componentSchema} has taken */
+export function toComponent({ metadata, spec, scopes, auth }: z.infer<typeof componentSchema>, source: string): Component {
+  return {
+    name: metadata.name,
+    namespace: metadata.namespace ?? '',
+    type: spec.type,
+    version: spec.version || 'v1',
+    metadata: spec.metadata.map(toItem),
+    ignoreErrors: spec.ignoreErrors ?? false,
+    initTimeoutMs: Math.max(0, Math.round(parseGoDuration(spec.initTimeout ?? '') ?? INIT_TIMEOUT_MS)),
+    scopes,
+    secretStore: auth?.secretStore ?? '',
+    source,
+  };
+}
+
+function toItem({ name, value, secretKeyRef, envRef }: NameValue): MetadataItem {
+  if (envRef) return { name, from: { $case: 'envRef', value: envRef } };
+  // Without a key the secret's own name is the key.
+  if (secretKeyRef)
+    return {
+      name,
+      from: { $case: 'secretKeyRef', value: { name: secretKeyRef.name, key: secretKeyRef.key || secretKeyRef.name } },
+    };
+  return { name, from: { $case: 'value', value: String(value ?? '') } };
+}
