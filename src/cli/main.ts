@@ -18,6 +18,7 @@ const verbs: Readonly<Record<string, Verb>> = {
   invoke: { summary: 'call a method of an app by name', load: () => import('./commands/invoke.js') },
   publish: { summary: 'publish a message to a topic', load: () => import('./commands/publish.js') },
   components: { summary: 'list the components that running apps have loaded', load: () => import('./commands/components.js') },
+  sidecar: { summary: 'run the sidecar of one app', load: () => import('./commands/sidecar.js') },
   'control-plane': { summary: 'run the control plane: registry and xDS', load: () => import('./commands/control-plane.js') },
   'proxy-status': { summary: 'show whether every proxy has its configuration', load: () => import('./commands/proxy-status.js') },
   'proxy-config': { summary: 'show what the proxies of an app were sent', load: () => import('./commands/proxy-config.js') },

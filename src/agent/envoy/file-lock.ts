@@ -1,4 +1,5 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { isAlive } from '../../lib/alive.js';
 import { sleep } from '../../lib/async.js';
 
 const POLL_MS = 200;
@@ -43,14 +44,5 @@ function holder(path: string): number | undefined {
     return Number(readFileSync(path, 'utf8')) || undefined;
   } catch {
     return undefined;
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -22,6 +22,8 @@ export interface EnvoyOptions {
   readonly drainSeconds: number;
   readonly logLevel: LogLevel;
   readonly logger: Logger;
+  /** Called at every start, also the first. */
+  readonly onStart?: () => void;
 }
 
 /** One Envoy that is kept running. */
@@ -31,7 +33,7 @@ export interface Envoy {
   pid(): number | undefined;
   /** Rejects with a UsageError when Envoy cannot be started at all; never resolves. */
   readonly failed: Promise<never>;
-  /** Lets requests under way end for at most `graceMs`, then ends Envoy. Idempotent. */
+  /** Asks clients to go elsewhere and waits until no request is under way, for at most `graceMs`. Envoy goes on running. */
   drain(graceMs: number): Promise<void>;
   /** Ends Envoy at once. Idempotent. */
   stop(): Promise<void>;
@@ -55,6 +57,7 @@ export function startEnvoy(options: EnvoyOptions): Envoy {
     signal: stopping.signal,
     onStart: (child) => {
       current = child;
+      options.onStart?.();
     },
     onGiveUp: failed.reject,
   });
@@ -72,10 +75,7 @@ export function startEnvoy(options: EnvoyOptions): Envoy {
     admin,
     pid: () => (current?.child.exitCode === null && current.child.signalCode === null ? current.child.pid : undefined),
     failed: failed.promise,
-    async drain(graceMs) {
-      if (!stopping.signal.aborted) await drainRequests(admin, graceMs).catch(() => {});
-      await stop();
-    },
+    drain: (graceMs) => drainRequests(admin, graceMs).catch(() => {}),
     stop,
   };
 }
@@ -147,7 +147,6 @@ async function runOnce(
   }
 }
 
-/** Asks clients to go elsewhere and waits until nobody waits for an answer. */
 async function drainRequests(admin: EnvoyAdmin, graceMs: number): Promise<void> {
   const end = performance.now() + graceMs;
   await admin.call('POST', '/drain_listeners?graceful&skip_exit');

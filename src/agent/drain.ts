@@ -1,0 +1,39 @@
+import type { Logger } from '../telemetry/logger.js';
+import type { AttachClient } from './attach-client.js';
+import type { Door } from './door/listen.js';
+import type { Envoy } from './envoy/process.js';
+import type { FilterService } from './filter-service.js';
+
+export interface DrainParts {
+  readonly attach: AttachClient;
+  readonly service: FilterService;
+  readonly doors: Door;
+  readonly envoy: Envoy;
+  readonly logger: Logger;
+  /** `--dapr-graceful-shutdown-seconds` in milliseconds. */
+  readonly graceMs: number;
+}
+
+/** As long as the control plane waits for other proxies, and a little more for the way. */
+const WITHDRAW_MS = 3200;
+/** What servers get even when the grace is used up: answers on their way still go out. */
+const LAST_MS = 100;
+
+/**
+ * The graceful stop. Out of the registry first: once no proxy has this instance as an endpoint, nobody sends anything new, and what is
+ * under way ends. Envoy last but one, since it carries those requests.
+ */
+export async function drainSidecar({ attach, service, doors, envoy, logger, graceMs }: DrainParts): Promise<void> {
+  logger.info('stopping: leaving the registry');
+  const startedAt = performance.now();
+  await attach.withdraw(WITHDRAW_MS);
+  logger.info('stopping: waiting for requests under way', { withdraw_ms: Math.round(performance.now() - startedAt) });
+  const end = performance.now() + graceMs;
+  const left = () => Math.max(end - performance.now(), LAST_MS);
+  doors.refuse();
+  await Promise.all([service.quiesce(graceMs), envoy.drain(graceMs)]);
+  await service.closeServers(left());
+  doors.close();
+  attach.close();
+  await Promise.all([envoy.stop(), service.close()]);
+}

@@ -1,0 +1,191 @@
+import { actorMethods } from '../api/grpc/actors.js';
+import { invokeMethods } from '../api/grpc/invoke.js';
+import { metaMethods } from '../api/grpc/meta.js';
+import { pubsubMethods } from '../api/grpc/pubsub.js';
+import { type ApiGrpcServer, createGrpcServer } from '../api/grpc/server.js';
+import { stateMethods } from '../api/grpc/state.js';
+import { actorRoutes } from '../api/http/actors.js';
+import { inboundGate, installGate } from '../api/http/inbound.js';
+import { invokeFallback } from '../api/http/invoke.js';
+import { metaRoutes } from '../api/http/meta.js';
+import { pubsubRoutes } from '../api/http/pubsub.js';
+import { type ApiHttpServer, createHttpServer } from '../api/http/server.js';
+import { stateRoutes } from '../api/http/state.js';
+import { type ActorApp, createActorApp } from '../blocks/actors/app-http.js';
+import { fetchActorConfig } from '../blocks/actors/config.js';
+import { createActorRuntime } from '../blocks/actors/runtime.js';
+import { createActorState } from '../blocks/actors/state.js';
+import { createHttpChannel } from '../blocks/app/http-channel.js';
+import { createComponentHost } from '../blocks/component-host.js';
+import type { ConfigSource } from '../blocks/config-source.js';
+import { createRelay } from '../blocks/invoke/relay.js';
+import { createInvokeService } from '../blocks/invoke/service.js';
+import { createPubSubService } from '../blocks/pubsub/service.js';
+import { createStateService } from '../blocks/state/service.js';
+import { componentTypes } from '../components/index.js';
+import { messageOf } from '../errors.js';
+import { backoff, sleep } from '../lib/async.js';
+import { systemClock } from '../lib/clock.js';
+import { loadMaglev } from '../lib/maglev.js';
+import { weftDir } from '../lib/weft-home.js';
+import type { Logger } from '../telemetry/logger.js';
+import { type App, openApp } from './app-channel.js';
+import { followConfiguration } from './app-configuration.js';
+import type { Health } from './health.js';
+import type { SidecarOptions } from './options.js';
+import { createRuntime } from './runtime.js';
+
+export interface FilterServiceDeps {
+  readonly options: SidecarOptions;
+  readonly instanceId: string;
+  readonly config: ConfigSource;
+  readonly health: Health;
+  /** Unix socket of Envoy's loopback listener. */
+  readonly loopback: string;
+  readonly leaseValid: () => boolean;
+  readonly shutdown: (force: boolean) => void;
+  readonly logger: Logger;
+}
+
+/** The building blocks and the API in front of them. */
+export interface FilterService {
+  readonly http: ApiHttpServer;
+  /** For Envoy's connections. */
+  readonly grpc: ApiGrpcServer;
+  /** For the service door's connections: the same methods, and a relay for every other service. */
+  readonly doorGrpc: ApiGrpcServer;
+  /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
+  appReady(signal: AbortSignal): Promise<readonly string[]>;
+  /** Another host may be given our actors from now on. */
+  leaseLost(): void;
+  /** Takes no further event and no further turn; those under way may end within `deadlineMs`. */
+  quiesce(deadlineMs: number): Promise<void>;
+  /** Ends requests under way within `deadlineMs`. */
+  closeServers(deadlineMs: number): Promise<void>;
+  /** Closes components and connections. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Longest turn of an actor; Envoy's routes allow as much. */
+const TURN_MS = 60 * 60_000;
+const DEACTIVATE_MS = 10_000;
+
+/** Builds every block on `config` and both API servers on the blocks. Nothing listens yet. */
+export async function createFilterService(deps: FilterServiceDeps): Promise<FilterService> {
+  const { options, config, logger, instanceId } = deps;
+  const { appId, namespace, maxBodyBytes, apiToken } = options;
+  const app = openApp(options);
+  const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback });
+  const configuration = followConfiguration(config);
+
+  // Blocks.
+  const host = createComponentHost({
+    source: config,
+    types: componentTypes,
+    deps: { appId, namespace, instanceId, dataDir: weftDir('data'), logger },
+  });
+  const state = createStateService({ host, appId, namespace });
+  const pubsub = createPubSubService({ appId, namespace, host, config, app: app.channel, callback: app.callback, logger });
+  const actors = createActorRuntime({
+    instanceId,
+    namespace,
+    app: actorAppOf(app),
+    config,
+    buildTable: await loadMaglev(),
+    clock: systemClock,
+    logger,
+    leaseValid: deps.leaseValid,
+  });
+  const actorState = createActorState({
+    appId,
+    store: () => host.actorStateStore()?.component,
+    isActive: actors.isActive,
+    ttlEnabled: () => configuration.enabledFeatures().includes('ActorStateTTL'),
+  });
+  const runtime = createRuntime({
+    options,
+    health: deps.health,
+    enabledFeatures: configuration.enabledFeatures,
+    components: host.list,
+    subscriptions: () => pubsub.subscriptions(),
+    actors: () => ({
+      runtimeStatus: actors.hostedTypes.length > 0 ? 'RUNNING' : 'DISABLED',
+      activeActors: actors.activeActors(),
+      hostReady: actors.hostedTypes.length > 0 && deps.leaseValid(),
+      placement: actors.placement().join(', '),
+    }),
+    shutdown: deps.shutdown,
+  });
+
+  // The API in front of them.
+  const relay = createRelay(loopback);
+  const http = await createHttpServer({
+    routes: [
+      ...metaRoutes(runtime),
+      ...stateRoutes(state),
+      ...pubsubRoutes(pubsub),
+      ...actorRoutes({ runtime: actors, state: actorState, relay }),
+    ],
+    fallback: invokeFallback(relay),
+    apiToken,
+    maxBodyBytes,
+    ...(options.maxHeaderBytes ? { maxHeaderBytes: options.maxHeaderBytes } : {}),
+    logger,
+  });
+  installGate(http.server, inboundGate({ runtime: actors, relay, callback: app.callback, maxBodyBytes, logger }));
+  const methods = [
+    metaMethods(runtime),
+    stateMethods(state),
+    pubsubMethods(pubsub),
+    actorMethods({ state: actorState, loopback }),
+    invokeMethods(createInvokeService(loopback)),
+  ];
+  const grpc = createGrpcServer({ methods, apiToken, maxBodyBytes, logger });
+  const doorGrpc = createGrpcServer({ methods, apiToken, maxBodyBytes, logger });
+
+  return {
+    http,
+    grpc,
+    doorGrpc,
+    async appReady(signal) {
+      const http = app.channel.kind === 'http' ? app.channel.http : undefined;
+      if (http) await actors.host(await untilAnswered(() => fetchActorConfig(http, appId), logger, signal));
+      await pubsub.start();
+      return actors.hostedTypes;
+    },
+    leaseLost: () => void actors.leaseLost(),
+    async quiesce(deadlineMs) {
+      await Promise.all([pubsub.stop(deadlineMs), actors.close(deadlineMs)]);
+    },
+    async closeServers(deadlineMs) {
+      await Promise.all([http.close(deadlineMs), grpc.close(deadlineMs), doorGrpc.close(deadlineMs)]);
+    },
+    async close() {
+      await Promise.allSettled([host.close(), loopback.close(), app.close()]);
+    },
+  };
+}
+
+function actorAppOf({ channel }: App): ActorApp {
+  if (channel.kind === 'http')
+    return createActorApp({ http: channel.http, turnTimeoutMs: TURN_MS, deactivateTimeoutMs: DEACTIVATE_MS });
+  // Nothing is ever placed here: without an HTTP app no actor type is hosted.
+  const none = async () => {
+    throw new Error('the app hosts no actors');
+  };
+  return { invoke: none, deactivate: none };
+}
+
+/** An app may accept connections before it can answer. */
+async function untilAnswered<T>(ask: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T> {
+  const wait = backoff({ initialMs: 100, maxMs: 2000 });
+  for (;;) {
+    try {
+      return await ask();
+    } catch (error) {
+      signal.throwIfAborted();
+      logger.warn('the app does not answer GET /dapr/config yet', { error: messageOf(error) });
+      await sleep(wait.next(), signal);
+    }
+  }
+}

@@ -1,0 +1,11 @@
+/**
+ * The parts of a sidecar that take long to load (gRPC, the HTTP server, the blocks), as one import: Envoy, a process of its own,
+ * starts meanwhile.
+ */
+export { startAttachClient } from './attach-client.js';
+export { createConfigClient } from './config-client.js';
+export { openControlPlaneChannel } from './control-plane-channel.js';
+export { openDoors } from './doors.js';
+export { drainSidecar } from './drain.js';
+export { createFilterService } from './filter-service.js';
+export { instanceOf } from './instance.js';

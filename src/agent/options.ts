@@ -1,0 +1,65 @@
+import type { LogLevel } from '../telemetry/logger.js';
+
+export type AppProtocol = 'http' | 'https' | 'h2c' | 'grpc' | 'grpcs';
+
+/** How the app's health is watched. */
+export interface AppHealthOptions {
+  readonly path: string;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  /** Failures in a row until the app counts as unhealthy. */
+  readonly threshold: number;
+}
+
+/** Everything that a sidecar is told at its start, checked and with defaults filled in. */
+export interface SidecarOptions {
+  readonly appId: string;
+  readonly namespace: string;
+  /** 0: there is no app to call. */
+  readonly appPort: number;
+  readonly appProtocol: AppProtocol;
+  readonly appAddress: string;
+  /** Most requests at a time that the filter service sends to the app; undefined: no limit of ours. */
+  readonly appMaxConcurrency?: number;
+  readonly httpPort: number;
+  readonly grpcPort: number;
+  /** At least one. */
+  readonly listenAddresses: readonly string[];
+  /** Where other sidecars reach this one. Port 0: a free one is taken. */
+  readonly inboundAddress: string;
+  readonly inboundPort: number;
+  /** Absolute. */
+  readonly resourcesPaths: readonly string[];
+  readonly configPaths: readonly string[];
+  /** `host:port`. */
+  readonly controlPlaneAddress: string;
+  readonly apiDoor: 'envoy' | 'service';
+  /** Directory of the API's Unix sockets, which then stand in for the TCP ports. */
+  readonly unixDomainSocket?: string;
+  readonly maxBodyBytes: number;
+  /** Undefined: Node's default, 16 KiB. */
+  readonly maxHeaderBytes?: number;
+  readonly gracefulShutdownSeconds: number;
+  readonly apiLogging: boolean;
+  readonly envoyConcurrency: number;
+  readonly logLevel: LogLevel;
+  readonly apiToken?: string;
+  readonly appToken?: string;
+  /** Undefined: once the app accepts connections, it is taken for healthy. */
+  readonly appHealth?: AppHealthOptions;
+  readonly labels: Readonly<Record<string, string>>;
+  /** What `weft run` tells for `weft list` and for the metadata API; 0 and empty: started by hand. */
+  readonly runPid: number;
+  readonly appPid: number;
+  readonly appCommand: string;
+}
+
+/** @returns whether an app of this protocol is called with gRPC */
+export const isGrpc = (protocol: AppProtocol): boolean => protocol === 'grpc' || protocol === 'grpcs';
+
+/**
+ * @returns who listens on the API ports. Envoy does not know the API token and opens no socket of another directory, so with either the
+ * filter service does.
+ */
+export const apiDoorOf = ({ apiDoor, apiToken, unixDomainSocket }: SidecarOptions): 'envoy' | 'service' =>
+  apiToken || unixDomainSocket ? 'service' : apiDoor;

@@ -1,0 +1,144 @@
+import { randomBytes } from 'node:crypto';
+import { deferred } from '../lib/async.js';
+import { systemClock } from '../lib/clock.js';
+import type { Logger } from '../telemetry/logger.js';
+import { waitForApp } from './app-wait.js';
+import type { AttachClient } from './attach-client.js';
+import type { FilterService } from './filter-service.js';
+import { createHealth, type Health } from './health.js';
+import { LEASE_MARGIN_MS, watchLease } from './lease-watch.js';
+import type { SidecarOptions } from './options.js';
+import { checkPorts, pickInboundPort } from './ports.js';
+import { makeRunDir } from './run-dir.js';
+import { runEnvoy } from './run-envoy.js';
+
+export interface SidecarDeps {
+  readonly logger: Logger;
+  /** A client of the API asked for the end; `force`: without draining. */
+  readonly onShutdown: (force: boolean) => void;
+}
+
+export interface Sidecar {
+  /** Resolves the first time that everything serves, the app too. */
+  readonly ready: Promise<void>;
+  /** Rejects with a UsageError when it cannot go on; never resolves. */
+  readonly failed: Promise<never>;
+  /** Stops gracefully. Idempotent. */
+  drain(): Promise<void>;
+}
+
+/** Ends in reverse order what has been started so far. */
+class Undo {
+  readonly #steps: (() => unknown)[] = [];
+  add(step: () => unknown): void {
+    this.#steps.push(step);
+  }
+  async run(): Promise<void> {
+    for (const step of this.#steps.splice(0).reverse()) await step();
+  }
+}
+
+/**
+ * Starts one sidecar: Envoy, the filter service, and their ties to the control plane. Resolves when the API listens; the app may come later.
+ * @throws UsageError for whatever the person who started it can mend; nothing is left running then
+ */
+export async function startSidecar(options: SidecarOptions, deps: SidecarDeps): Promise<Sidecar> {
+  const undo = new Undo();
+  try {
+    return await compose(options, deps, undo);
+  } catch (error) {
+    await undo.run();
+    throw error;
+  }
+}
+
+async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarDeps, undo: Undo): Promise<Sidecar> {
+  // Whatever can be wrong before anything runs.
+  await checkPorts(options);
+  const inboundPort = await pickInboundPort(options);
+
+  const id = randomBytes(5).toString('hex');
+  const instanceId = `${options.appId}-${id}`;
+  const identity = { namespace: options.namespace, appId: options.appId, instanceId };
+  const health = createHealth();
+  const running = new AbortController();
+  const failed = deferred<never>();
+  failed.promise.catch(() => {});
+  undo.add(() => running.abort());
+  const runDir = makeRunDir(id);
+  undo.add(runDir.remove);
+
+  // Envoy starts while Node still loads its own modules.
+  const { signal } = running;
+  const node = { ...identity, role: 'envoy' } as const;
+  const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal });
+  undo.add(envoy.stop);
+  envoy.failed.catch(failed.reject);
+  const parts = await import('./late-parts.js');
+
+  // The control plane: instances report up, configuration comes down.
+  const channel = parts.openControlPlaneChannel(options.controlPlaneAddress);
+  undo.add(channel.close);
+  const instance = parts.instanceOf(options, { instanceId, inboundPort, runDir });
+  const attach: AttachClient = parts.startAttachClient({ channel, instance, logger });
+  undo.add(() => attach.close());
+  attach.refused.catch(failed.reject);
+  const config = parts.createConfigClient({ channel, node: { ...identity, role: 'service' }, logger });
+  undo.add(() => config.close());
+
+  // Blocks and API.
+  const leaseValid = () => systemClock.now() < attach.leaseValidUntil() - LEASE_MARGIN_MS;
+  const { loop } = runDir.sockets;
+  const shared = { options, instanceId, config, health, loopback: loop, leaseValid, logger };
+  const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
+  undo.add(service.close);
+  const doors = await parts.openDoors(options, service, runDir);
+  undo.add(doors.close);
+  undo.add(watchLease(leaseValid, service.leaseLost, systemClock));
+  config.start();
+
+  const started = { options, attach, service, health, logger, signal };
+  await Promise.race([Promise.all([attach.accepted, config.inForce]), failed.promise]);
+  health.set('configuration', undefined);
+  void followApp(started).catch(failed.reject);
+
+  let draining: Promise<void> | undefined;
+  const drain = async () => {
+    running.abort();
+    await parts.drainSidecar({ attach, service, doors, envoy, logger, graceMs: options.gracefulShutdownSeconds * 1000 });
+    await undo.run();
+  };
+  return {
+    ready: health.ready,
+    failed: failed.promise,
+    drain() {
+      draining ??= drain();
+      return draining;
+    },
+  };
+}
+
+interface Started {
+  readonly options: SidecarOptions;
+  readonly attach: AttachClient;
+  readonly service: FilterService;
+  readonly health: Health;
+  readonly logger: Logger;
+  readonly signal: AbortSignal;
+}
+
+/** Waits for the app, asks it what it hosts, and lets others call it. */
+async function followApp({ options, attach, service, health, logger, signal }: Started): Promise<void> {
+  const { appAddress: host, appPort: port } = options;
+  if (port > 0) {
+    health.set('app', `the app does not accept connections on ${host}:${port} yet`);
+    await waitForApp({ host, port, logger, signal });
+    if (signal.aborted) return;
+    // Callable at once: an app may call itself, or be called, while it answers what it hosts.
+    attach.update({ appReady: true });
+  }
+  const actorTypes = await service.appReady(signal);
+  if (signal.aborted) return;
+  if (actorTypes.length > 0) attach.update({ actorTypes: [...actorTypes] });
+  health.set('app', undefined);
+}
