@@ -32,7 +32,7 @@ export function define(command: Command): void {
 }
 
 /** The flag of a run-file field, checked by the same rule. */
-function fieldOption({ type, flag, short, help = '' }: FieldRow, name: string): Option {
+function fieldOption({ type, short, help = '' }: FieldRow, name: string): Option {
   const dash = short ? `-${short}, ` : '';
   if (type === 'switch') return new Option(`${dash}--${name}`, help);
   const option = new Option(`${dash}--${name} <${type === 'paths' ? 'path' : 'value'}>`, help);
@@ -40,7 +40,7 @@ function fieldOption({ type, flag, short, help = '' }: FieldRow, name: string): 
   const numeric = type === 'port' || type === 'count';
   return option.argParser((text: string) => {
     const read = readField(type, numeric && /^-?\d+$/.test(text) ? Number(text) : text);
-    if ('problem' in read) throw new InvalidArgumentError(`It was ${read.problem} for --${flag}.`);
+    if ('problem' in read) throw new InvalidArgumentError(`${read.problem.replace(/^e/, 'E')}.`);
     return read.value;
   });
 }

@@ -4,6 +4,7 @@ import { messageOf, UsageError } from '../../errors.js';
 import { sleep } from '../../lib/async.js';
 import { controlPlaneOption, listArgument, withExamples } from '../args.js';
 import { listApps } from '../control-plane-client.js';
+import { isRunning } from '../process-state.js';
 import { readRunFile } from '../run/run-file.js';
 import { didYouMean } from '../suggest.js';
 import { processTerminal } from '../terminal.js';
@@ -65,18 +66,10 @@ function terminate(pid: number): void {
 
 async function untilGone(pids: Iterable<number>): Promise<readonly number[]> {
   const deadline = performance.now() + GONE_WITHIN_MS;
-  let left = [...pids].filter(isAlive);
+  let left = [...pids].filter(isRunning);
   while (left.length > 0 && performance.now() < deadline) {
     await sleep(50);
-    left = left.filter(isAlive);
+    left = left.filter(isRunning);
   }
   return left;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -39,7 +39,7 @@ export async function runUntilEnd({ plan, controlPlane, terminal, env, onReady }
     run = await startRun(plan, {
       controlPlane,
       terminal,
-      weft: [process.execPath, realpathSync(process.argv[1] as string)],
+      weft: [process.execPath, ...process.execArgv, realpathSync(process.argv[1] as string)],
       env,
       signal: stopping.signal,
     });

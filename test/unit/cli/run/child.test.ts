@@ -1,16 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { isRunning } from '../../../../src/cli/process-state.js';
 import { type Child, startChild } from '../../../../src/cli/run/child.js';
 
 const shell = (script: string, onLine: (line: string) => undefined = () => undefined): Child =>
   startChild({ command: '/bin/sh', args: ['-c', script], env: process.env, onLine });
-
-const isAlive = (pid: number) => {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-};
 
 describe('a child of a run', () => {
   it('says how it ended and what it said last', async () => {
@@ -44,7 +37,7 @@ describe('a child of a run', () => {
     const { killed, exit } = await child.stopGroup(100);
     expect(killed).toBe(true);
     expect(exit.text).toBe('SIGKILL');
-    await expect.poll(() => isAlive(pid)).toBe(false);
+    await expect.poll(() => isRunning(pid), { timeout: 5_000 }).toBe(false);
   });
 
   it('can be stopped alone, so that it stops what it started itself', async () => {
