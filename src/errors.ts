@@ -243,6 +243,14 @@ export const errorTable = {
     'pubsub',
     'error when unmarshaling the request for topic {topic} pubsub {name}: {err}',
   ),
+  pubsubMarshalEvents: rich(
+    400,
+    g.invalidArgument,
+    'ERR_PUBSUB_EVENTS_SER',
+    'DAPR_PUBSUB_MARSHAL_EVENTS',
+    'pubsub',
+    'error marshaling events to bytes for topic {topic} pubsub {name}. error: {err}',
+  ),
   pubsubForbidden: rich(
     403,
     g.permissionDenied,

@@ -8,4 +8,14 @@ export const componentTypes: ComponentTypes = {
     load: async () => (await import('./state/in-memory.js')).createInMemoryStore,
   },
   'state.sqlite': { block: 'state', versions: ['v1'], load: async () => (await import('./state/sqlite.js')).createSqliteStore },
+  'pubsub.in-memory': {
+    block: 'pubsub',
+    versions: ['v1'],
+    load: async () => (await import('./pubsub/in-memory.js')).createInMemoryPubSub,
+  },
+  'pubsub.sqlite': {
+    block: 'pubsub',
+    versions: ['v1'],
+    load: async () => (await import('./pubsub/sqlite.js')).createSqlitePubSub,
+  },
 };
