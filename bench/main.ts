@@ -6,6 +6,7 @@ import { findEnvoy } from '../src/agent/envoy/binary.js';
 import { messageOf, UsageError } from '../src/errors.js';
 import { ensureTools } from './load/tools.js';
 import { type BenchOptions, HELP, parseOptions } from './options.js';
+import { stopEverything } from './process.js';
 import { type ReportRow, reportRows, table } from './report.js';
 import { bareEnvoy } from './subjects/bare-envoy.js';
 import { daprd } from './subjects/daprd.js';
@@ -26,11 +27,13 @@ async function main(): Promise<void> {
     if (options.keep) say(`logs are in ${workDir}`);
     else rmSync(workDir, { recursive: true, force: true });
   };
-  // Children end with this process (their guards see to it), so leaving at once is enough.
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.once(signal, () => {
-      tidy();
-      process.exit(130);
+      say('stopping');
+      void stopEverything().then(() => {
+        tidy();
+        process.exit(130);
+      });
     });
   try {
     await run(options, workDir);

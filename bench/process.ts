@@ -25,6 +25,7 @@ export interface ProcessSpec {
 }
 
 const STOP_MS = 8_000;
+const alive = new Set<StartedProcess>();
 // A proxy from the environment must not come between processes of one machine.
 const NO_PROXY = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'];
 let sequence = 0;
@@ -45,8 +46,11 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
   child.stdout?.pipe(log, { end: false });
   child.stderr?.pipe(log, { end: false });
   await Promise.race([once(child, 'spawn'), once(child, 'error').then(([error]) => Promise.reject(error as Error))]);
-  const gone = once(child, 'exit').then(() => log.end());
-  return {
+  const gone = once(child, 'exit').then(() => {
+    alive.delete(started);
+    log.end();
+  });
+  const started: StartedProcess = {
     ...guarded,
     pid: child.pid as number,
     logFile,
@@ -58,6 +62,13 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
       if (child.exitCode === null && child.signalCode === null) guarded.signal('SIGKILL');
     },
   };
+  alive.add(started);
+  return started;
+}
+
+/** Stops every process that was started and still runs, all at once. */
+export async function stopEverything(): Promise<void> {
+  await Promise.all([...alive].map((started) => started.stop().catch(() => {})));
 }
 
 /** Stops what `parts` holds in reverse order, whatever fails. */
