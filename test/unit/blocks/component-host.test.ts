@@ -1,0 +1,188 @@
+import { describe, expect, it } from 'vitest';
+import type { ComponentSpec } from '../../../src/blocks/component.js';
+import { type ComponentEvent, createComponentHost } from '../../../src/blocks/component-host.js';
+import type { ComponentTypes } from '../../../src/blocks/component-types.js';
+import type { StateStore } from '../../../src/blocks/state/contract.js';
+import { Component } from '../../../src/gen/weft/config/v1/config.js';
+import { componentDeps } from '../../support/component-deps.js';
+import { component, fakeConfigSource } from '../../support/config-source.js';
+
+interface Made {
+  readonly spec: ComponentSpec;
+  readonly store: StateStore;
+  closed: number;
+}
+
+/** A host on stores that only record what becomes of them. */
+function rig(env: Record<string, string> = {}) {
+  const made: Made[] = [];
+  const type = (capabilities: StateStore['capabilities']): ComponentTypes[string] => ({
+    block: 'state',
+    versions: ['v1'],
+    load: async () => async (spec) => {
+      if (spec.metadata.has('fail')) throw new Error(spec.metadata.get('fail'));
+      if (spec.metadata.has('hang')) await new Promise((resolve) => setTimeout(resolve, 60));
+      const record: Made = { spec, closed: 0, store: null as never };
+      const store: StateStore = {
+        capabilities,
+        get: () => undefined,
+        set: () => {},
+        delete: () => {},
+        close: async () => void record.closed++,
+      };
+      made.push(Object.assign(record, { store }));
+      return store;
+    },
+  });
+  const types: ComponentTypes = { 'state.full': type(['ETAG', 'TRANSACTIONAL']), 'state.plain': type(['ETAG']) };
+  const source = fakeConfigSource();
+  const host = createComponentHost({ source, types, deps: componentDeps('/nowhere', 'orders'), env });
+  const events: ComponentEvent[] = [];
+  host.onChange((event) => void events.push(event));
+  const push = (...components: Component[]) =>
+    source.push('component', Object.fromEntries(components.map((item) => [`default/${item.name}`, item])));
+  const remove = (...names: string[]) => source.push('component', {}, names.map((name) => `default/${name}`));
+  return { host, made, push, remove, events };
+}
+
+describe('the component host', () => {
+  it('has what the source names, with capabilities as the metadata API shows them', async () => {
+    const { host, push } = rig();
+    await push(component('b', 'state.full'), component('a', 'state.plain'));
+    expect(host.list()).toEqual([
+      { name: 'a', type: 'state.plain', version: 'v1', capabilities: ['ETAG'] },
+      { name: 'b', type: 'state.full', version: 'v1', capabilities: ['ETAG', 'TRANSACTIONAL', 'ACTOR'] },
+    ]);
+    expect(host.state('a')?.name).toBe('a');
+    expect(host.pubsub('a')).toBeUndefined();
+    expect(host.all('state')).toHaveLength(2);
+  });
+
+  it('reconnects nothing when a resource comes again, also from another place in its file', async () => {
+    const { host, made, push, events } = rig();
+    await push(component('a', 'state.full', { x: '1' }), component('b', 'state.full'));
+    const before = host.state('a');
+    await push({ ...component('a', 'state.full', { x: '1' }), source: 'elsewhere.yaml' });
+    await push(component('b', 'state.full', { y: '2' }));
+    expect(host.state('a')).toBe(before);
+    expect(made).toHaveLength(3);
+    expect(events.map(({ kind, name }) => `${kind} ${name}`)).toEqual(['added a', 'added b', 'replaced b']);
+  });
+
+  it('closes a replaced component only when its last call is over', async () => {
+    const { host, made, push } = rig();
+    await push(component('a', 'state.full'));
+    let finish = () => {};
+    host.state('a')?.slot.track(new Promise<void>((resolve) => (finish = resolve)));
+    await push(component('a', 'state.full', { x: '1' }));
+    expect(host.state('a')?.spec.metadata.get('x')).toBe('1');
+    expect(made[0]?.closed).toBe(0);
+    finish();
+    await expect.poll(() => made[0]?.closed).toBe(1);
+  });
+
+  it('closes a replaced component only when listeners are done with it', async () => {
+    const { host, made, push } = rig();
+    await push(component('a', 'state.full'));
+    const seen: number[] = [];
+    host.onChange(async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      seen.push(made[0]?.closed ?? -1);
+    });
+    await push(component('a', 'state.full', { x: '1' }));
+    expect(seen).toEqual([0]);
+    await expect.poll(() => made[0]?.closed).toBe(1);
+  });
+
+  it('leaves the old version serving when the new one is bad, takes the rest, and says where and why', async () => {
+    const { host, push } = rig();
+    await push(component('a', 'state.full'));
+    const before = host.state('a');
+    await expect(push(component('a', 'state.full', { fail: 'no such host' }), component('b', 'state.full'))).rejects.toThrow(
+      'component a (resources/components.yaml): no such host',
+    );
+    expect(host.state('a')).toBe(before);
+    expect(host.state('b')).toBeDefined();
+    expect(host.failures()).toEqual([{ name: 'a', error: expect.stringContaining('no such host') }]);
+    await push(component('a', 'state.full', { x: '1' }));
+    expect(host.failures()).toEqual([]);
+  });
+
+  it('leaves out what fails under ignoreErrors without a complaint', async () => {
+    const { host, push } = rig();
+    await push({ ...component('a', 'state.full', { fail: 'x' }), ignoreErrors: true });
+    expect(host.state('a')).toBeUndefined();
+    expect(host.failures()).toHaveLength(1);
+  });
+
+  it('gives up after initTimeout, and closes what comes too late', async () => {
+    const { host, made, push } = rig();
+    await expect(push({ ...component('a', 'state.full', { hang: '1' }), initTimeoutMs: 20 })).rejects.toThrow('within 20 ms');
+    expect(host.state('a')).toBeUndefined();
+    await expect.poll(() => made[0]?.closed).toBe(1);
+  });
+
+  it('names the nearest type when it does not know one, and the versions it knows', async () => {
+    const { push } = rig();
+    await expect(push(component('a', 'state.fulll'))).rejects.toThrow('unknown type state.fulll; did you mean state.full?');
+    await expect(push(component('a', 'queue.something'))).rejects.toThrow('known types: state.full, state.plain');
+    await expect(push({ ...component('a', 'state.full'), version: 'v2' })).rejects.toThrow('known: v1');
+    await expect(push(component('a', 'constructor'))).rejects.toThrow('unknown type');
+  });
+
+  it('removes, tells so, and closes', async () => {
+    const { host, made, push, remove, events } = rig();
+    await push(component('a', 'state.full'));
+    await remove('a');
+    expect(host.state('a')).toBeUndefined();
+    expect(events.at(-1)).toEqual({ kind: 'removed', block: 'state', name: 'a' });
+    await expect.poll(() => made[0]?.closed).toBe(1);
+  });
+
+  it('has exactly one actor state store, and lets it move in one change', async () => {
+    const { host, push } = rig();
+    const actors = { actorStateStore: 'true' };
+    expect(host.actorStateStore()).toBeUndefined();
+    await push(component('b', 'state.full', actors));
+    expect(host.actorStateStore()?.name).toBe('b');
+    await expect(push(component('a', 'state.full', actors))).rejects.toThrow('actorStateStore is set on b already');
+    await push(component('a', 'state.full', actors), component('b', 'state.full'));
+    expect(host.actorStateStore()?.name).toBe('a');
+    await expect(push(component('c', 'state.plain', actors))).rejects.toThrow('needs TRANSACTIONAL');
+  });
+
+  it('lower-cases metadata names, fills placeholders and reads the environment', async () => {
+    const { made, push } = rig({ PASSWORD: 'pw', POD_NAME: 'pod-1', DAPR_API_TOKEN: 'secret' });
+    const spec = component('a', 'state.full', { Id: '{appID}-{podName}-{namespace}', Uuid: '{uuid}' });
+    spec.metadata.push({ name: 'Pass', from: { $case: 'envRef', value: 'PASSWORD' } });
+    await push(spec);
+    const metadata = made[0]?.spec.metadata;
+    expect(metadata?.get('id')).toBe('orders-pod-1-default.orders');
+    expect(metadata?.get('uuid')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(metadata?.get('pass')).toBe('pw');
+    const bad = Component.fromPartial({ ...component('b', 'state.full'), metadata: [{ name: 'p', from: { $case: 'envRef', value: 'DAPR_API_TOKEN' } }] });
+    await expect(push(bad)).rejects.toThrow('may not refer to environment variable DAPR_API_TOKEN');
+  });
+
+  it('says what is missing when a component wants a secret', async () => {
+    const { push } = rig();
+    const wants = component('a', 'state.full');
+    wants.metadata.push({ name: 'password', from: { $case: 'secretKeyRef', value: { name: 'db', key: '' } } });
+    await expect(push(wants)).rejects.toThrow('component a (resources/components.yaml): metadata password refers to secret db');
+  });
+
+  it('refuses a key prefix that could be mistaken for a key', async () => {
+    const { push } = rig();
+    await expect(push(component('a', 'state.full', { keyPrefix: 'a||b' }))).rejects.toThrow("can't contain '||'");
+  });
+
+  it('is loaded after the first set, whatever came of it, and closes everything', async () => {
+    const { host, made, push } = rig();
+    await push(component('a', 'state.full'), component('b', 'state.plain', { fail: 'x' })).catch(() => {});
+    await host.loaded();
+    await host.close();
+    await host.close();
+    expect(made.map(({ closed }) => closed)).toEqual([1]);
+    expect(host.list()).toEqual([]);
+  });
+});
