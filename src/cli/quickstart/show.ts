@@ -5,7 +5,8 @@ import type { Paint, Terminal } from '../terminal.js';
 import { createQuickstartApi } from './api.js';
 import { type StepResult, steps } from './steps.js';
 
-const CELL = 66;
+/** The blanks, the first and the last column take about 35 columns; the two with values share the rest. */
+const cellWidth = () => Math.max(40, Math.floor(((process.stdout.columns ?? 167) - 35) / 2));
 
 /**
  * Runs every step, says which works, and prints the table of what travelled.
@@ -45,7 +46,8 @@ function toRow(block: string, { sent, seen }: StepResult, paint: Paint): readonl
 
 function cell(value: unknown): string {
   const text = JSON.stringify(value);
-  return text.length > CELL ? `${text.slice(0, CELL - 1)}…` : text;
+  const width = cellWidth();
+  return text.length > width ? `${text.slice(0, width - 1)}…` : text;
 }
 
 /** What to try next, with the ports of this very run. */

@@ -53,7 +53,6 @@ export function startUnit(plan: AppPlan, context: UnitContext): Unit {
     prefix: logPrefix(paint, 'WEFT', plan.appId, index),
     alwaysShown: (line) => !quiet && isTroubleLine(line),
   });
-  const sidecar = startSidecar(plan, context, toSidecarLog);
   const [command, ...args] = plan.command;
   const app =
     command === undefined
@@ -70,6 +69,7 @@ export function startUnit(plan: AppPlan, context: UnitContext): Unit {
             prefix: logPrefix(paint, 'APP', plan.appId, index),
           }),
         });
+  const sidecar = startSidecar(plan, { ...context, appPid: app?.pid }, toSidecarLog);
   return {
     plan,
     ports: context.ports,
@@ -84,8 +84,10 @@ export function startUnit(plan: AppPlan, context: UnitContext): Unit {
   };
 }
 
-function startSidecar(plan: AppPlan, context: UnitContext, onLine: (line: string) => Promise<void> | undefined): Child {
-  const { ports, controlPlane, weft, env, envoyPath } = context;
+type SidecarContext = UnitContext & { readonly appPid: number | undefined };
+
+function startSidecar(plan: AppPlan, context: SidecarContext, onLine: (line: string) => Promise<void> | undefined): Child {
+  const { ports, controlPlane, weft, env, envoyPath, appPid } = context;
   const [node = process.execPath, ...words] = weft;
   const host = controlPlane.host.includes(':') ? `[${controlPlane.host}]` : controlPlane.host;
   const args = [
@@ -95,7 +97,11 @@ function startSidecar(plan: AppPlan, context: UnitContext, onLine: (line: string
     ...plan.sidecarFlags,
   ];
   // What `weft list` shows of a run, and what `weft stop` signals.
-  const about = { WEFT_RUN_PID: String(process.pid), WEFT_APP_COMMAND: plan.command.join(' ') };
+  const about = {
+    WEFT_RUN_PID: String(process.pid),
+    WEFT_APP_PID: String(appPid ?? 0),
+    WEFT_APP_COMMAND: plan.command.join(' '),
+  };
   return startChild({
     command: node,
     args: [...words, ...args],
