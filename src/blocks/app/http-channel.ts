@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { Pool } from '../../lib/undici-pool.js';
 import type { HttpCall, HttpChannel, HttpReply, HttpStreamReply } from './channel.js';
 
 export interface HttpChannelOptions {
