@@ -32,7 +32,8 @@ interface TopicState {
 
 interface MessageRow {
   readonly id: number;
-  readonly data: Buffer;
+  /** The driver gives one kind from `get` and the other from `all`. */
+  readonly data: Buffer | ArrayBuffer;
   readonly content_type: string;
   readonly metadata: string;
   readonly expires_at: number | null;
@@ -203,7 +204,8 @@ function isOver(row: MessageRow, now: number): boolean {
 
 function messageOf(row: MessageRow, topic: string, attempt: number): Message {
   const metadata = JSON.parse(row.metadata) as Record<string, string>;
-  return { topic, data: row.data, contentType: row.content_type, metadata, attempt };
+  const data = Buffer.isBuffer(row.data) ? row.data : Buffer.from(row.data);
+  return { topic, data, contentType: row.content_type, metadata, attempt };
 }
 
 function statements(db: Database.Database) {
