@@ -106,7 +106,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     options,
     health: deps.health,
     enabledFeatures: configuration.enabledFeatures,
-    components: host.list,
+    components: () => host.list(),
     subscriptions: () => pubsub.subscriptions(),
     actors: () => ({
       runtimeStatus: actors.hostedTypes.length > 0 ? 'RUNNING' : 'DISABLED',
