@@ -1,7 +1,6 @@
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import { EarlyHeaderMutation, type HeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import type { Instance } from '../../model/instance.js';
-import { HEADERS } from '../../model/names.js';
 import { extension, messageTypes } from './any.js';
 import { append, overwrite } from './values.js';
 
@@ -15,6 +14,12 @@ const removePrefix = (prefix: string): HeaderMutation => ({
   action: {
     $case: 'removeOnMatch',
     value: { keyMatcher: { matchPattern: { $case: 'prefix', value: prefix }, ignoreCase: false } },
+  },
+});
+const removeMatching = (regex: string): HeaderMutation => ({
+  action: {
+    $case: 'removeOnMatch',
+    value: { keyMatcher: { matchPattern: { $case: 'safeRegex', value: { regex } }, ignoreCase: false } },
   },
 });
 const set = (name: string, value: string): HeaderMutation => ({ action: { $case: 'append', value: overwrite(name, value) } });
@@ -47,8 +52,9 @@ export const fromApp = ({ appId, namespace }: Instance): readonly TypedExtension
 /** The other end of the connection, whatever X-Forwarded-For says. */
 const PEER = '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%';
 const API_ONLY = ['dapr-app-id', 'dapr-api-token'].map(remove);
-const OURS = [HEADERS.actor, HEADERS.actorMoved, 'x-dapr-remote'].map(remove);
-const NOT_FOR_INBOUND = [ENVOY_HEADERS, ...FORWARDING, ...API_ONLY, ...OURS];
+/** Every `x-weft-` header but `x-weft-to`, which the other sidecar has set. RE2 knows no look-ahead. */
+const OURS = removeMatching('x-weft-([^t].*|t|t[^o].*|to.+)');
+const NOT_FOR_INBOUND = [ENVOY_HEADERS, ...FORWARDING, ...API_ONLY, OURS, remove('x-dapr-remote')];
 
 /** For what another sidecar sends: it has stamped the caller; where the call came from is seen here. */
 export const fromSidecar = (): readonly TypedExtensionConfig[] =>
