@@ -48,10 +48,10 @@ export function applyDecision(channel: Channel, decision: Decision): void {
   const { subscription, record } = channel;
   // A client without any resource is a new process: what its predecessor refused is worth another try.
   if (decision.row === 'first') record.rejected.clear();
-  if (decision.inherit) subscription.inherit(decision.inherit);
   subscription.subscribe(decision.subscribe);
   subscription.unsubscribe(decision.unsubscribe);
   if (decision.wildcard !== undefined) subscription.setWildcard(decision.wildcard);
+  if (decision.inherit) subscription.inherit(decision.inherit);
   if (channel.owed !== 'all') {
     for (const name of decision.unsubscribe) channel.owed.delete(name);
     if (decision.owed === 'all') channel.owed = 'all';
@@ -110,6 +110,13 @@ export function noteSent(channel: Channel, sent: Outstanding): void {
   for (const name of sent.removals) record.rejected.delete(name);
 }
 
+function unanswered({ owed, subscription }: Channel, { upserts, removals }: Delta): Set<string> {
+  const left = new Set(owed === 'all' ? subscription.names : owed);
+  for (const { name } of upserts) left.delete(name);
+  for (const name of removals) left.delete(name);
+  return left;
+}
+
 /** Notes that a plan was carried out. Names that nobody can answer before instances have re-attached stay owed. */
 export function notePlanned(
   channel: Channel,
@@ -117,11 +124,7 @@ export function notePlanned(
   { resources, settling }: PlanInput,
 ): void {
   if (retry) return;
-  const owed = channel.owed === 'all' ? new Set(channel.subscription.names) : channel.owed;
-  if (settling) {
-    for (const { name } of upserts) owed.delete(name);
-    for (const name of removals) owed.delete(name);
-  } else owed.clear();
+  const owed = settling ? unanswered(channel, { upserts, removals }) : new Set<string>();
   channel.owed = owed;
   if (!complete) return;
   const frozen = settling && (channel.subscription.inherited.size > 0 || owed.size > 0);

@@ -29,12 +29,11 @@ export function diff(input: DiffInput): Delta {
 }
 
 function fullDiff(input: DiffInput): Delta {
-  const { subscription, resources } = input;
-  const names = new Set<string>(subscription.names);
-  if (subscription.wildcard) for (const name of resources.keys()) names.add(name);
-  for (const name of subscription.held.keys()) names.add(name);
-  if (input.owed !== 'all') for (const name of input.owed) names.add(name);
-  return pick(input, names);
+  const { names, held, wildcard } = input.subscription;
+  if (!wildcard) return pick(input, names);
+  if (names.size + held.size === 0 && input.owed === 'all') return { upserts: [...input.resources.values()], removals: [] };
+  const owed = input.owed === 'all' ? [] : input.owed;
+  return pick(input, new Set([...input.resources.keys(), ...names, ...held.keys(), ...owed]));
 }
 
 function pick(input: DiffInput, names: Iterable<string>): Delta {

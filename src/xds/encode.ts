@@ -17,11 +17,16 @@ const RESPONSE = { systemVersionInfo: 10, resources: 18, typeUrl: 34, nonce: 42,
 const RESOURCE = { version: 10, resource: 18, name: 26 } as const;
 const ANY = { typeUrl: 10, value: 18 } as const;
 
+/** How many resources' parts are kept as one block. */
+const BLOCK = 128;
+
 const frames = new WeakMap<Resource, Buffer>();
+const blocks = new WeakMap<Resource, { readonly members: readonly Resource[]; readonly bytes: Buffer }>();
 
 /**
- * @returns the DeltaDiscoveryResponse. Each resource's part of it is encoded once and shared by all proxies: the message is put
- * together from those parts, so a push to a thousand proxies encodes nothing a thousand times.
+ * @returns the DeltaDiscoveryResponse. Each resource's part of it is encoded once and shared by all proxies, and so are blocks of such
+ * parts that come in the same order again: the message is put together from those, so a push to a thousand proxies encodes nothing a
+ * thousand times.
  */
 export function encodeDelta(push: Push): Buffer {
   const head = new BinaryWriter()
@@ -32,7 +37,22 @@ export function encodeDelta(push: Push): Buffer {
     .uint32(RESPONSE.nonce)
     .string(push.nonce);
   for (const name of push.removals) head.uint32(RESPONSE.removedResources).string(name);
-  return Buffer.concat([head.finish(), ...push.upserts.map((resource) => resourceFrame(resource, push.typeUrl))]);
+  const parts: Uint8Array[] = [head.finish()];
+  for (let from = 0; from < push.upserts.length; from += BLOCK) parts.push(block(push.upserts, from, push.typeUrl));
+  return Buffer.concat(parts);
+}
+
+function block(upserts: readonly Resource[], from: number, typeUrl: TypeUrl): Buffer {
+  const first = upserts[from] as Resource;
+  const size = Math.min(BLOCK, upserts.length - from);
+  if (size === 1) return resourceFrame(first, typeUrl);
+  const known = blocks.get(first);
+  if (known?.members.length === size && known.members.every((member, index) => member === upserts[from + index]))
+    return known.bytes;
+  const members = upserts.slice(from, from + size);
+  const bytes = Buffer.concat(members.map((resource) => resourceFrame(resource, typeUrl)));
+  blocks.set(first, { members, bytes });
+  return bytes;
 }
 
 function resourceFrame(resource: Resource, typeUrl: TypeUrl): Buffer {

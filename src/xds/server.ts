@@ -10,7 +10,7 @@ import type { DeltaRequest } from './request-decision.js';
 import type { SnapshotSource } from './resource.js';
 import { PUSH_ORDER, resourceTypes, type TypeUrl } from './resource-types.js';
 import { type AdsStream, createAdsStream } from './stream.js';
-import { createTransport, type SlowClientLimits } from './transport.js';
+import { createPacer, createTransport, type SlowClientLimits } from './transport.js';
 
 export interface AdsMetrics {
   pushed(typeUrl: TypeUrl, resources: number, bytes: number): void;
@@ -49,6 +49,10 @@ export interface AdsServer {
   close(): void;
 }
 
+/** Large responses on their way at once, to all clients together, and for how long one counts. */
+const PACED_RESPONSES = 32;
+const PACE_HOLD_MS = 200;
+
 type DeltaCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
 
 /** Adds the AggregatedDiscoveryService to `server`. */
@@ -56,6 +60,7 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
   const { source, logger, metrics } = deps;
   const records = createRecords(options.maxStreams);
   const streams = new Map<string, { readonly stream: AdsStream; end(code: status, why: string): void }>();
+  const pacer = createPacer(PACED_RESPONSES, PACE_HOLD_MS);
   const waiters = new Set<(stream: AdsStream) => void>();
   let revision = 0;
   const progressed = (stream: AdsStream) => {
@@ -77,14 +82,19 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
       return void fail(call, status.RESOURCE_EXHAUSTED, `this control plane serves ${options.maxStreams} streams at most`);
     streams.get(id)?.end(status.ABORTED, 'the node has opened a newer stream');
     const log = logger.child({ node: id });
-    const transport = createTransport(call, (push) => encoded(push), options.limits, {
-      resumed: () => stream.resume(),
-      cut: (reason) => {
-        metrics.slowClientCut();
-        log.warn('slow client cut off', { reason });
-        ended();
+    const transport = createTransport(
+      call,
+      (push) => encoded(push),
+      { limits: options.limits, pacer },
+      {
+        resumed: () => stream.resume(),
+        cut: (reason) => {
+          metrics.slowClientCut();
+          log.warn('slow client cut off', { reason });
+          ended();
+        },
       },
-    });
+    );
     const encoded = (push: Parameters<typeof encodeDelta>[0]) => {
       const message = encodeDelta(push);
       metrics.pushed(push.typeUrl, push.upserts.length, message.byteLength);
@@ -181,7 +191,8 @@ const DELTA_SERVICE = {
 function toDeltaRequest(request: DeltaDiscoveryRequest): DeltaRequest {
   return {
     nonce: request.responseNonce,
-    error: request.errorDetail && (request.errorDetail.message || `code ${request.errorDetail.code}`),
+    // Envoy's messages run over lines; in a log, a table and a metric they are one.
+    error: request.errorDetail && (request.errorDetail.message.replace(/\s+/g, ' ').trim() || `code ${request.errorDetail.code}`),
     subscribe: request.resourceNamesSubscribe,
     unsubscribe: request.resourceNamesUnsubscribe,
     initialVersions: new Map(Object.entries(request.initialResourceVersions)),

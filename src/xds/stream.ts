@@ -104,11 +104,13 @@ export function createAdsStream(deps: StreamDeps): AdsStream {
   function onClustersSent(clusters: readonly Resource[]): void {
     const known = snapshot?.get(resourceTypes.endpoint);
     const endpoints = channels.get(resourceTypes.endpoint);
-    for (const { name } of clusters) {
-      if (!known?.has(name)) continue;
-      warming.add(name);
-      if (endpoints && endpoints.owed !== 'all' && endpoints.subscription.wants(name)) endpoints.owed.add(name);
-    }
+    const names = clusters.map(({ name }) => name).filter((name) => known?.has(name));
+    for (const name of names) warming.add(name);
+    if (endpoints) oweEndpoints(endpoints, names);
+  }
+
+  function oweEndpoints({ owed, subscription }: Channel, names: Iterable<string>): void {
+    if (owed !== 'all') for (const name of names) if (subscription.wants(name)) owed.add(name);
   }
 
   function trySend(channel: Channel, now: Snapshot, { gated, keep }: Pick<PlanInput, 'gated' | 'keep'>): void {
@@ -129,10 +131,10 @@ export function createAdsStream(deps: StreamDeps): AdsStream {
     if (closed || !snapshot) return;
     for (const typeUrl of PUSH_ORDER) {
       const channel = channels.get(typeUrl);
-      const gated = NAMING_CLUSTERS.has(typeUrl) && (warming.size() > 0 || CLUSTER_TYPES.some(busy));
+      const gated = NAMING_CLUSTERS.has(typeUrl) && (warming.names.size > 0 || CLUSTER_TYPES.some(busy));
       if (channel) trySend(channel, snapshot, { gated, keep: KEPT.has(typeUrl) });
     }
-    if (warming.size() === 0) sendRemovals(snapshot);
+    if (warming.names.size === 0) sendRemovals(snapshot);
     for (const channel of channels.values()) channel.record.pending = channel.dirty || channel.outstanding !== undefined;
     events.progressed();
   }
@@ -163,8 +165,9 @@ export function createAdsStream(deps: StreamDeps): AdsStream {
 
   return {
     node,
-    request(typeUrl, request) {
+    request(typeUrl, received) {
       if (closed) return;
+      const request = { ...received, subscribe: shared(received.subscribe, snapshot?.get(typeUrl)) };
       const known = channels.get(typeUrl);
       const decision = decideRequest(request, {
         subscription: known?.subscription,
@@ -175,6 +178,7 @@ export function createAdsStream(deps: StreamDeps): AdsStream {
       channels.set(typeUrl, channel);
       if (decision.row === 'ack' || decision.row === 'nack') answer(channel, request, decision.row);
       applyDecision(channel, decision);
+      if (decision.row === 'reconnect' && typeUrl === resourceTypes.endpoint) oweEndpoints(channel, warming.names);
       advance();
     },
     refresh(next) {
@@ -197,6 +201,11 @@ export function createAdsStream(deps: StreamDeps): AdsStream {
   };
 }
 
+/** @returns the same names, as the strings that the resources have already: a thousand clients name a thousand resources each */
+function shared(names: readonly string[], resources: ReadonlyMap<string, Resource> = NOTHING): readonly string[] {
+  return names.map((name) => resources.get(name)?.name ?? name);
+}
+
 const NOTHING: ReadonlyMap<string, Resource> = new Map();
 
 /** Clusters that were sent and whose endpoints were not acknowledged yet; forgotten all together after `ms`, so that nothing waits for ever. */
@@ -208,7 +217,7 @@ function createWarming(ms: number, onLate: () => void) {
     timer = undefined;
   };
   return {
-    size: () => names.size,
+    names: names as ReadonlySet<string>,
     add(name: string) {
       names.add(name);
       timer ??= setTimeout(() => {

@@ -20,7 +20,7 @@ export interface SubscriptionView {
 
 /** What one client asked for of one type on one stream, and what it has. */
 export interface Subscription extends SubscriptionView {
-  /** Adopts what a reconnecting client says it still has. */
+  /** Adopts what a reconnecting client says it still has, as far as it wants it. */
   inherit(versions: ReadonlyMap<string, string>): void;
   setWildcard(on: boolean): void;
   subscribe(names: Iterable<string>): void;
@@ -53,6 +53,7 @@ export function createSubscription(): Subscription {
     wants,
     inherit(versions) {
       for (const [name, version] of versions) {
+        if (!wants(name)) continue;
         held.set(name, { version });
         inherited.add(name);
       }

@@ -146,6 +146,13 @@ describe('make before break', () => {
     expect((await client.expectAndAck('endpoint')).resources).toEqual({ a: '1' });
   });
 
+  it('answers them again also when the cluster was updated while the client was away', async () => {
+    const client = await serve({ cluster: { a: '2' }, endpoint: { a: '1', b: '1' } });
+    await client.requestAndAck('cluster', { initialVersions: { a: '1' } });
+    const answer = await client.requestAndAck('endpoint', { subscribe: ['a', 'b'], initialVersions: { a: '1', b: '1' } });
+    expect(answer.resources).toEqual({ a: '1' });
+  });
+
   it('keeps a removed cluster while a refused route may still name it', async () => {
     const client = await serve(before);
     await client.requestAndAck('cluster');

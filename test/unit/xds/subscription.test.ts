@@ -39,7 +39,8 @@ describe('a subscription', () => {
 
   it('tells apart what was inherited from what was sent', () => {
     const subscription = createSubscription();
-    subscription.inherit(new Map(Object.entries({ a: '1', b: '1' })));
+    subscription.subscribe(['a', 'b']);
+    subscription.inherit(new Map(Object.entries({ a: '1', b: '1', unasked: '1' })));
     subscription.sent([resourceOf('a', '2')], []);
     expect([...subscription.inherited]).toEqual(['b']);
     subscription.settle();
