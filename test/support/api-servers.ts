@@ -54,7 +54,9 @@ export async function startApi(options: TestApiOptions = {}): Promise<TestApi> {
     ...common,
     routes: [...stateRoutes(service), ...metaRoutes(runtime), ...(options.routes ?? [])],
     fallback: (request, reply) =>
-      void reply.code(404).send({ fallback: request.originalUrl, method: request.method, token: request.headers['dapr-api-token'] }),
+      void reply
+        .code(404)
+        .send({ fallback: request.originalUrl, method: request.method, token: request.headers['dapr-api-token'] }),
   });
   const grpc = createGrpcServer({ ...common, methods: [stateMethods(service), metaMethods(runtime)] });
   const grpcPort = await freePort();
@@ -89,13 +91,27 @@ function fakeRuntime(host: ComponentHost, shutdowns: boolean[], notReady: () => 
       components: host.list(),
       extended,
       subscriptions: [
-        { pubsubname: 'pubsub', topic: 't', metadata: {}, rules: [{ match: '', path: '/t' }], deadLetterTopic: '', type: 'DECLARATIVE' },
+        {
+          pubsubname: 'pubsub',
+          topic: 't',
+          metadata: {},
+          rules: [{ match: '', path: '/t' }],
+          deadLetterTopic: '',
+          type: 'DECLARATIVE',
+        },
       ],
       httpEndpoints: [],
       appConnectionProperties: { port: 6001, protocol: 'http', channelAddress: '127.0.0.1' },
-      actorRuntime: { runtimeStatus: 'RUNNING', activeActors: [{ type: 'Cart', count: 2 }], hostReady: true, placement: 'connected' },
+      actorRuntime: {
+        runtimeStatus: 'RUNNING',
+        activeActors: [{ type: 'Cart', count: 2 }],
+        hostReady: true,
+        placement: 'connected',
+      },
     }),
-    setMetadata: (key, value) => void (extended[key] = value),
+    setMetadata(key, value) {
+      extended[key] = value;
+    },
     shutdown: (force) => void shutdowns.push(force),
   };
 }

@@ -2,9 +2,10 @@ import { timingSafeEqual } from 'node:crypto';
 import http from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { AppError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { hasBody, readBody } from './body.js';
-import { toAppError, writeError } from './errors.js';
+import { errorBody, toAppError, writeError } from './errors.js';
 import type { HttpRoute } from './route.js';
 import { normalUrl } from './url.js';
 
@@ -26,7 +27,7 @@ export interface HttpServerOptions {
 export interface ApiHttpServer {
   /** Also serves connections that others accepted: `server.emit('connection', socket)`. */
   readonly server: http.Server;
-  /** Call once for each address. @throws Error when the address is taken */
+  /** Call once; more addresses join by handing their connections over. @throws Error when the address is taken */
   listen(where: string | ListenOptions): Promise<void>;
   /** Takes no new connection, lets requests under way end for at most `deadlineMs`, then cuts the rest. Idempotent. */
   close(deadlineMs?: number): Promise<void>;
@@ -44,6 +45,7 @@ export async function createHttpServer(options: HttpServerOptions): Promise<ApiH
     genReqId: () => '',
     routerOptions: { ignoreTrailingSlash: true, ignoreDuplicateSlashes: true, maxParamLength: 65_536 },
     serverFactory: (handler) => createListener(options, handler),
+    clientErrorHandler: (error, socket) => refuse(error, socket),
     frameworkErrors: (error, _request, reply) => fail(error, reply as unknown as FastifyReply, options),
   });
   // Bodies are read by `register`: fastify's parsers cost more and refuse content types that Dapr takes.
@@ -110,6 +112,19 @@ function finish(value: unknown, reply: FastifyReply): void {
 function fail(error: unknown, reply: FastifyReply, options: HttpServerOptions): void {
   reply.hijack();
   writeError(reply.raw, toAppError(error, options.maxBodyBytes), options.logger);
+}
+
+/** What is no HTTP at all never becomes a request, so the answer is written by hand. */
+function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const body = errorBody(new AppError('badRequest', {}, error));
+  socket.end(
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+  );
 }
 
 function createListener(options: HttpServerOptions, handler: http.RequestListener): http.Server {

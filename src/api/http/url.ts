@@ -1,22 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 
-/** A plus, or a byte that should have been percent-encoded (Node hands raw bytes over as Latin-1). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the class is meant to end at DEL
-const UNUSUAL = /[^\x00-\x2a\x2c-\x7f]/;
-
 /**
  * Gives the path of `request` the spelling that the router decodes as Dapr does: query rules hold in the path too, so `+` is a
  * space (reference §1.1). What the client wrote stays in `originalUrl` for those who forward it.
  */
 export function normalUrl(request: IncomingMessage): void {
   const url = request.url ?? '/';
-  if (!UNUSUAL.test(url)) return;
+  if (!url.includes('+')) return;
   (request as { originalUrl?: string }).originalUrl = url;
   const query = url.indexOf('?');
   const path = query === -1 ? url : url.slice(0, query);
-  const percent = (text: string) => text.replace(/[\x80-\xff]/g, (char) => `%${char.charCodeAt(0).toString(16)}`);
-  request.url = percent(path.replaceAll('+', '%20')) + (query === -1 ? '' : percent(url.slice(query)));
+  request.url = path.replaceAll('+', '%20') + (query === -1 ? '' : url.slice(query));
 }
 
 type Query = Readonly<Record<string, string | readonly string[] | undefined>>;
