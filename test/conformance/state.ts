@@ -139,7 +139,10 @@ export function stateConformance({ name, open, capabilities }: StateConformance)
         it('has no transactions', () => expect(store.transact).toBeUndefined());
         return;
       }
-      const upsert = (key: string, value: string, rest = {}) => ({ kind: 'upsert' as const, request: { key, value: bytes(value), ...rest } });
+      const upsert = (key: string, value: string, rest = {}) => ({
+        kind: 'upsert' as const,
+        request: { key, value: bytes(value), ...rest },
+      });
       const remove = (key: string, rest = {}) => ({ kind: 'delete' as const, request: { key, ...rest } });
 
       it('applies operations in order', async () => {
@@ -152,7 +155,9 @@ export function stateConformance({ name, open, capabilities }: StateConformance)
         await store.set({ key: 'a', value: bytes('old') });
         await store.set({ key: 'b', value: bytes('old') });
         const before = (await store.get('a'))!.etag;
-        await mismatch(soon(() => store.transact!([upsert('a', 'new'), remove('b'), upsert('c', 'new'), upsert('b', 'x', { etag: 'wrong' })])));
+        await mismatch(
+          soon(() => store.transact!([upsert('a', 'new'), remove('b'), upsert('c', 'new'), upsert('b', 'x', { etag: 'wrong' })])),
+        );
         expect(await Promise.all(['a', 'b', 'c'].map(read))).toEqual(['old', 'old', undefined]);
         expect((await store.get('a'))?.etag).toBe(before);
         await store.set({ key: 'after', value: bytes('1') });
@@ -212,4 +217,3 @@ export function stateConformance({ name, open, capabilities }: StateConformance)
     }
   });
 }
-
