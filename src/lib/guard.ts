@@ -33,7 +33,8 @@ export function spawnGuarded(command: string, args: readonly string[], options: 
 }
 
 function watch(child: ChildProcess, target: number): void {
-  const script = 'cat >/dev/null; kill -TERM -- "$1" 2>/dev/null || exit 0; sleep 1; kill -KILL -- "$1" 2>/dev/null';
+  // POSIX's long form: dash takes `--` after `-s TERM` only, and a group's id begins with a dash.
+  const script = 'cat >/dev/null; kill -s TERM -- "$1" 2>/dev/null || exit 0; sleep 1; kill -s KILL -- "$1" 2>/dev/null';
   const guard = spawn('/bin/sh', ['-c', script, 'weft-guard', String(target)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
