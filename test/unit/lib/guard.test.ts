@@ -11,7 +11,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
-/** A process that spawns `sh -c script` guarded, prints what that prints, and is then killed with SIGKILL. */
+/** A process that spawns `sh -c script` guarded; the script prints pids; then the process is killed with SIGKILL. */
 async function killParentOf(script: string, group: boolean): Promise<readonly number[]> {
   const file = join(directory, 'parent.ts');
   const guard = resolve(import.meta.dirname, '../../../src/lib/guard.ts');
@@ -19,6 +19,7 @@ async function killParentOf(script: string, group: boolean): Promise<readonly nu
     file,
     `import { spawnGuarded } from ${JSON.stringify(guard)};
      spawnGuarded('/bin/sh', ['-c', ${JSON.stringify(script)}], { group: ${group}, stdio: ['ignore', 'inherit', 'ignore'] });
+     setTimeout(() => console.log('up'), 500);
      setInterval(() => {}, 1000);`,
   );
   const parent = spawn(process.execPath, ['--import', 'tsx', file], { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -39,12 +40,12 @@ async function killParentOf(script: string, group: boolean): Promise<readonly nu
 
 describe('a guarded child', () => {
   it('does not outlive a parent that was killed with SIGKILL', async () => {
-    const pids = await killParentOf('echo $$; echo up; exec sleep 600', false);
+    const pids = await killParentOf('echo $$; exec sleep 600', false);
     await expect.poll(() => pids.filter(isRunning), { timeout: 5_000 }).toEqual([]);
   });
 
   it('takes its whole group along, SIGTERM or not', async () => {
-    const pids = await killParentOf('trap "" TERM; sleep 600 & echo $$ $!; echo up; while :; do sleep 1; done', true);
+    const pids = await killParentOf('trap "" TERM; sleep 600 & echo $$ $!; while :; do sleep 1; done', true);
     await expect.poll(() => pids.filter(isRunning), { timeout: 8_000 }).toEqual([]);
   });
 });
