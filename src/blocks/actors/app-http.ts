@@ -38,7 +38,7 @@ export interface ActorAppOptions {
 }
 
 /** What is between caller and sidecars, or set anew for the app. */
-const NOT_FOR_THE_APP = new Set(['host', 'content-length', 'dapr-api-token', 'dapr-app-id', 'expect']);
+const NOT_FOR_THE_APP = new Set(['host', 'content-length', 'dapr-api-token', 'dapr-app-id', 'expect', 'x-dapr-remote']);
 const isNotForTheApp = (name: string) => NOT_FOR_THE_APP.has(name) || name.startsWith('x-weft-');
 const isNotForTheCaller = (name: string) => name === 'content-length' || name === 'date' || name.startsWith('x-weft-');
 

@@ -37,7 +37,10 @@ const save = (id: string, operations: unknown) => state(id, '', { method: 'POST'
 test('a call reaches the app as PUT with body, query and headers, whatever verb the caller used', async () => {
   answer = () => ({ headers: { 'x-answer': 'yes', 'content-type': 'text/x-own' }, body: 'done' });
   const id = ownedBy('h1');
-  const reply = await call(id, { body: '{"n":1}', headers: { 'x-custom': 'kept', 'dapr-api-token': 'secret' } });
+  const reply = await call(id, {
+    body: '{"n":1}',
+    headers: { 'x-custom': 'kept', 'dapr-api-token': 'secret', 'x-dapr-remote': 'true' },
+  });
   expect([reply.status, await reply.text()]).toEqual([200, 'done']);
   expect(reply.headers.get('x-answer')).toBe('yes');
   expect(reply.headers.get('content-type')).toBe('text/x-own');
