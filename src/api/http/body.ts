@@ -47,9 +47,12 @@ class BodyReader {
     this.#message.on('end', () => this.#settle(undefined));
     this.#message.on('error', (error) => this.#settle(new AppError('bodyRead', {}, error)));
     // A client that goes away in the middle ends with 'aborted' or 'close', not always with 'error'.
-    this.#message.on('close', () =>
-      this.#settle(new AppError('bodyRead', { err: 'connection closed before the end of the body' })),
-    );
+    this.#message.on('close', () => this.#broken());
+  }
+
+  #broken(): void {
+    // Every message closes, so the error, whose stack is dear, is made only when it is one.
+    if (!this.#settled) this.#settle(new AppError('bodyRead', { err: 'connection closed before the end of the body' }));
   }
 
   #take(chunk: Buffer): void {
