@@ -56,7 +56,7 @@ export function createGrpcServer(options: GrpcServerOptions): ApiGrpcServer {
       }),
     inject: (connection) => injector.injectConnection(connection),
     close(deadlineMs = 5000) {
-      closing ??= shutDown(server, deadlineMs);
+      closing ??= shutDown(server, deadlineMs).finally(() => injector.destroy());
       return closing;
     },
   };

@@ -1,4 +1,4 @@
-import type { DeleteItem, SaveItem, TransactionItem } from '../../blocks/state/service.js';
+import type { SaveItem, TransactionItem } from '../../blocks/state/service.js';
 import { AppError } from '../../errors.js';
 import { bytesOf, decode, elementsOf, membersOf, type RawJson, rawJson } from '../../lib/raw-json.js';
 
@@ -6,6 +6,8 @@ const JSON_NULL = Buffer.from('null');
 
 /** A store item as the body has it, fields under their lower-cased names: Dapr matches them in any case, the last one wins. */
 type Fields = ReadonlyMap<string, RawJson>;
+
+const NO_FIELDS: Fields = new Map();
 
 const malformed = (err: string) => new AppError('stateMalformedRequest', { err });
 
@@ -70,28 +72,22 @@ function transactionItem(element: RawJson, index: number): TransactionItem {
   if (operation !== 'upsert' && operation !== 'delete') throw new AppError('stateOperationNotSupported', { operation });
   const request = fields.get('request');
   const item = request === undefined ? new Map() : fieldsOf(request, `request of operation ${index}`);
-  return operation === 'upsert' ? { operation, item: saveItem(item) } : { operation, item: deleteItem(item) };
+  return { operation, item: saveItem(item) };
 }
 
 function saveItem(fields: Fields): SaveItem {
   const value = fields.get('value');
-  return {
-    ...deleteItem(fields),
-    // A value that is left out is null, as Dapr stores it.
-    value: value === undefined ? JSON_NULL : bytesOf(value),
-    contentType: textField(fields, 'contenttype'),
-  };
-}
-
-function deleteItem(fields: Fields): DeleteItem {
   const options = fields.get('options');
-  const words = options === undefined ? new Map() : fieldsOf(options, 'options');
+  const words = options === undefined ? NO_FIELDS : fieldsOf(options, 'options');
   return {
     key: textField(fields, 'key') ?? '',
+    // A value that is left out is null, as Dapr stores it.
+    value: value === undefined ? JSON_NULL : bytesOf(value),
     etag: textField(fields, 'etag'),
     metadata: textMap(fields, 'metadata'),
     concurrency: textField(words, 'concurrency'),
     consistency: textField(words, 'consistency'),
+    contentType: textField(fields, 'contenttype'),
   };
 }
 

@@ -1,3 +1,4 @@
+import { type AddressInfo, createServer } from 'node:net';
 import { ChannelCredentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { StateOptions_StateConcurrency as Concurrency } from '../../../../src/gen/dapr/proto/common/v1/common.js';
@@ -152,6 +153,15 @@ describe('the state API over gRPC', () => {
     });
     await call('shutdown', {});
     await expect.poll(() => api.shutdowns).toEqual([false]);
+  });
+
+  it('serves connections that others accepted', async () => {
+    const door = createServer((socket) => api.grpc.inject(socket));
+    await new Promise<void>((resolve) => door.listen(0, '127.0.0.1', resolve));
+    client.close();
+    client = new DaprClient(`127.0.0.1:${(door.address() as AddressInfo).port}`, ChannelCredentials.createInsecure());
+    expect(await call('getState', { storeName: 'statestore', key: 'k' })).toMatchObject({ etag: '' });
+    door.close();
   });
 
   it('refuses a message above the limit', async () => {
