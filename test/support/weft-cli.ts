@@ -7,8 +7,8 @@ import { isFree } from '../../src/cli/run/ports.js';
 import { deferred, withDeadline } from '../../src/lib/async.js';
 import { freePort } from './ports.js';
 
-/** The built CLI as people start it. */
-export const WEFT = resolve(import.meta.dirname, '../../bin/weft.mjs');
+/** The built CLI as people start it; WEFT_BIN names another build. */
+export const WEFT = process.env.WEFT_BIN ?? resolve(import.meta.dirname, '../../bin/weft.mjs');
 /** An app that answers every request with what it was given. */
 export const MIRROR_APP = resolve(import.meta.dirname, 'apps/mirror.mjs');
 

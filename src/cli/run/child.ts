@@ -61,7 +61,9 @@ export function startChild(spec: ChildSpec): Child {
   });
   const stop = async (graceMs: number, terminate: () => void) => {
     terminate();
-    const exit = await Promise.race([exited.promise, sleep(graceMs).then(() => undefined)]);
+    const patience = new AbortController();
+    const exit = await Promise.race([exited.promise, sleep(graceMs, patience.signal).then(() => undefined)]);
+    patience.abort();
     // Also after a clean exit: a grandchild may be left in the group.
     signal('SIGKILL');
     return { exit: exit ?? (await exited.promise), killed: exit === undefined };

@@ -48,3 +48,6 @@ export function routeLines(route: LineRoute): (line: string) => Promise<void> | 
 /** A sidecar's warnings and errors, in either of its log formats. */
 export const isTroubleLine = (line: string): boolean =>
   /\blevel=(warning|error|fatal)\b/.test(line) || /"level":(40|50|60)\b/.test(line) || line.startsWith('weft: ');
+
+/** What the control plane says that people must see: its failures. */
+export const isFailureLine = (line: string): boolean => /\blevel=(error|fatal)\b/.test(line) || line.startsWith('weft: ');

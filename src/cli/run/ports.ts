@@ -30,10 +30,10 @@ export interface PlannedPorts {
 }
 
 /**
- * Gives every app its API ports: those that were asked for, else free ones from Dapr's defaults on.
- * @throws UsageError when an asked-for port is taken, or asked for twice
+ * @returns the ports that the apps ask for, which {@link choosePorts} then passes over
+ * @throws UsageError when one of them is taken, or asked for twice
  */
-export async function assignPorts(apps: readonly AppPlan[]): Promise<readonly PlannedPorts[]> {
+export async function claimPorts(apps: readonly AppPlan[]): Promise<Set<number>> {
   const taken = new Set<number>();
   for (const { place, appPort } of apps) claim(taken, appPort, `${place}: app port`);
   for (const { place, httpPort, grpcPort } of apps) {
@@ -46,6 +46,11 @@ export async function assignPorts(apps: readonly AppPlan[]): Promise<readonly Pl
       if (!(await isFree(port))) throw new UsageError(`${place}: ${what} ${port} is taken by another process`);
     }
   }
+  return taken;
+}
+
+/** Gives every app its API ports: those that were asked for, else free ones from Dapr's defaults on. */
+export async function choosePorts(apps: readonly AppPlan[], taken: Set<number>): Promise<readonly PlannedPorts[]> {
   const ports: PlannedPorts[] = [];
   for (const { httpPort, grpcPort } of apps)
     ports.push({

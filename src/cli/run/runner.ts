@@ -2,10 +2,10 @@ import { deferred } from '../../lib/async.js';
 import type { ControlPlaneAddress } from '../args.js';
 import type { Terminal } from '../terminal.js';
 import type { Child } from './child.js';
-import { createConsoleLog } from './console-log.js';
+import { createConsoleLog, isFailureLine } from './console-log.js';
 import { type ControlPlaneLink, linkControlPlane } from './control-plane.js';
 import type { RunPlan } from './plan.js';
-import { assignPorts } from './ports.js';
+import { choosePorts, claimPorts, type PlannedPorts } from './ports.js';
 import { startUnit, type Unit, untilReady } from './unit.js';
 
 const APP_GRACE_MS = 5_000;
@@ -50,40 +50,29 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run 
   const { terminal, weft, env, controlPlane, signal } = options;
   const say = (text: string) => terminal.line(`${terminal.paint('bold', 'weft')}: ${text}`);
   for (const note of plan.notes) say(note);
-  const background = new AbortController();
-  signal.addEventListener('abort', () => background.abort(), { once: true });
-  const consoleLog = createConsoleLog(process.stdout);
-  const ports = await assignPorts(plan.apps);
+  const taken = await claimPorts(plan.apps);
   // Once and here, so that a first download shows its progress and sidecars do not wait for each other's.
   const { findEnvoy } = await import('../../agent/envoy/binary.js');
   const envoyPath = (await findEnvoy({ env, report: say })).path;
-  const onLine = (line: string) =>
-    /\blevel=(error|fatal)\b/.test(line) && !background.signal.aborted
-      ? consoleLog.write('== CONTROL PLANE == ', line)
-      : undefined;
-  const link = await linkControlPlane({ address: controlPlane, weft, env, onLine, say, signal: background.signal }).catch(
-    (error: unknown) => {
-      if (!signal.aborted) throw error;
-    },
-  );
+  const background = new AbortController();
+  signal.addEventListener('abort', () => background.abort(), { once: true });
+  const console = createConsoleLog(process.stdout);
+  const link = await linkControlPlane({
+    ...{ address: controlPlane, weft, env, say, signal: background.signal },
+    onLine: (line) =>
+      !background.signal.aborted && isFailureLine(line) ? console.write('== CONTROL PLANE == ', line) : undefined,
+  }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
   if (!link || signal.aborted) {
     await link?.stop(CONTROL_PLANE_GRACE_MS);
     return undefined;
   }
+  // As late as can be: between the choice of a port and its use another process may take it.
+  const ports = await choosePorts(plan.apps, taken);
   const startedAt = performance.now();
-  const units = plan.apps.map((app, index) => {
-    const chosen = ports[index] as (typeof ports)[number];
-    return startUnit(app, {
-      index,
-      ports: chosen,
-      controlPlane,
-      weft,
-      env,
-      envoyPath,
-      console: consoleLog,
-      paint: terminal.paint,
-    });
-  });
+  const shared = { controlPlane, weft, env, envoyPath, console, paint: terminal.paint };
+  const units = plan.apps.map((app, index) => startUnit(app, { ...shared, index, ports: ports[index] as PlannedPorts }));
   return supervise({ units, link, background, say, terminal, startedAt });
 }
 

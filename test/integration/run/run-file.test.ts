@@ -11,9 +11,16 @@ beforeAll(async () => {
   world = await createCliWorld();
   ports = { alpha: await world.port(), beta: await world.port() };
   for (const name of ['alpha', 'beta']) mkdirSync(join(world.home, name));
-  const app = (id: string, port: number) =>
-    `  - appID: ${id}\n    appDirPath: ${id}\n    appPort: ${port}\n    command: ["node", "${MIRROR_APP}"]\n    env: { GREETING: hello ${id} }\n`;
-  writeFileSync(join(world.home, 'weft.yaml'), `version: 1\napps:\n${app('alpha', ports.alpha)}${app('beta', ports.beta)}`);
+  const app = async (id: string, appPort: number) => `
+  - appID: ${id}
+    appDirPath: ${id}
+    appPort: ${appPort}
+    daprHTTPPort: ${await world.port()}
+    daprGRPCPort: ${await world.port()}
+    command: ["node", "${MIRROR_APP}"]
+    env: { GREETING: hello ${id} }`;
+  const apps = [await app('alpha', ports.alpha), await app('beta', ports.beta)];
+  writeFileSync(join(world.home, 'weft.yaml'), `version: 1\napps:${apps.join('')}\n`);
   run = world.weft(['run', '-f', 'weft.yaml']);
   await run.until(/all 2 ready in [\d.]+ s[\s\S]*Ctrl-C stops everything/);
 });

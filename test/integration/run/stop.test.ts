@@ -8,7 +8,9 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 async function ready(command: readonly string[] = ['node', MIRROR_APP]): Promise<CliProcess> {
-  const run = world.weft(['run', '--app-id', 'app', '--app-port', String(await world.port()), '--', ...command]);
+  const flags = ['--app-port', '--dapr-http-port', '--dapr-grpc-port'];
+  const ports = await Promise.all(flags.map(async (flag) => [flag, String(await world.port())]));
+  const run = world.weft(['run', '--app-id', 'app', ...ports.flat(), '--', ...command]);
   await run.until(/ready in [\d.]+ s/);
   expect(world.processes().length).toBeGreaterThan(3);
   return run;

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { planApp } from '../../../../src/cli/run/plan.js';
-import { assignPorts, freePort, isFree } from '../../../../src/cli/run/ports.js';
+import { choosePorts, claimPorts, freePort, isFree } from '../../../../src/cli/run/ports.js';
 
 const open: Server[] = [];
 afterEach(() => Promise.all(open.splice(0).map((server) => new Promise((done) => server.close(done)))));
@@ -29,20 +29,21 @@ describe('ports of a run', () => {
 
   it('gives every app two of its own, and keeps those that were asked for', async () => {
     const wanted = await freePort(23_500, new Set());
-    const ports = await assignPorts([plan('a'), plan('b', { daprHTTPPort: wanted })]);
+    const apps = [plan('a'), plan('b', { daprHTTPPort: wanted })];
+    const ports = await choosePorts(apps, await claimPorts(apps));
     expect(ports[1]?.httpPort).toBe(wanted);
     expect(new Set(ports.flatMap(({ httpPort, grpcPort }) => [httpPort, grpcPort])).size).toBe(4);
   });
 
   it('refuses a port that another process has', async () => {
     const taken = await occupy();
-    await expect(assignPorts([plan('a', { daprHTTPPort: taken })])).rejects.toThrow(
+    await expect(claimPorts([plan('a', { daprHTTPPort: taken })])).rejects.toThrow(
       `weft.yaml: a: HTTP port ${taken} is taken by another process`,
     );
   });
 
   it('refuses a port that is asked for twice', async () => {
-    await expect(assignPorts([plan('a', { appPort: 6001 }), plan('b', { daprGRPCPort: 6001 })])).rejects.toThrow(
+    await expect(claimPorts([plan('a', { appPort: 6001 }), plan('b', { daprGRPCPort: 6001 })])).rejects.toThrow(
       'weft.yaml: b: gRPC port 6001 is given twice in this run',
     );
   });
