@@ -22,6 +22,8 @@ export interface AttachDeps {
   readonly withdrawn: () => Promise<void>;
 }
 
+const SETTLE_MS = 20;
+
 type AttachCall = ServerDuplexStream<AttachRequest, AttachResponse>;
 
 /** Adds the Registry service to `server`: each Attach stream holds one lease. */
@@ -31,10 +33,13 @@ export function addRegistryService(server: Server, options: AttachOptions, deps:
     call.on('error', () => session.end(false));
     call.on('cancelled', () => session.end(false));
     call.on('close', () => session.end(false));
-    call.on('end', () => {
-      session.end(true);
-      call.end();
-    });
+    // A stream that is reset ends first and is marked as cancelled a moment later.
+    call.on('end', () =>
+      setTimeout(() => {
+        session.end(!call.cancelled);
+        call.end();
+      }, SETTLE_MS),
+    );
     call.on('data', (request: AttachRequest) => {
       // One event after the other: loading resources takes a while, and a heartbeat must not overtake the instance it is of.
       call.pause();

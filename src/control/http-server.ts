@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { messageOf, UsageError } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { Logger } from '../telemetry/logger.js';
+import { listenProblem } from './listen.js';
 
 /** An answer: JSON unless it has a content type of its own. */
 export interface StatusAnswer {
@@ -46,13 +47,7 @@ export async function startStatusServer(
   });
   server.requestTimeout = 10_000;
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(
-        error.code === 'EADDRINUSE'
-          ? new UsageError(`port ${port} on ${host} is taken: stop what listens there, or choose another with --http-port`)
-          : new UsageError(`cannot listen on ${host}:${port} (${error.message}): see --listen-address and --http-port`),
-      ),
-    );
+    server.once('error', (error) => reject(listenProblem(error, { host, port, flag: '--http-port' })));
     server.listen(port, host, resolve);
   });
   const bound = server.address() as AddressInfo;

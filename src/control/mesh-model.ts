@@ -44,7 +44,7 @@ function scopedTo(instance: Instance, set: ResourceSet): ResourceSet {
     components: set.components.filter((component) => inNamespace(component) && inScope(component)),
     subscriptions: set.subscriptions.filter((subscription) => inNamespace(subscription) && inScope(subscription)),
     configurations: set.configurations,
-    policies: set.policies.filter(inNamespace),
+    policies: set.policies.filter((policy) => inNamespace(policy) && inScope(policy)),
   };
 }
 

@@ -3,6 +3,7 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { addRegistryService } from '../control/attach-server.js';
 import { debounce } from '../control/debounce.js';
 import { startStatusServer } from '../control/http-server.js';
+import { assertFree } from '../control/listen.js';
 import { buildMeshModel } from '../control/mesh-model.js';
 import { createControlPlaneMetrics } from '../control/metrics.js';
 import { createPlacement, filePlacementStore } from '../control/placement.js';
@@ -173,19 +174,15 @@ function instanceResources(catalog: ReturnType<typeof createResourceCatalog>, se
   };
 }
 
-function bind(server: Server, { listenAddress, port }: ControlPlaneOptions): Promise<number> {
+async function bind(server: Server, { listenAddress, port }: ControlPlaneOptions): Promise<number> {
+  // grpc-js says neither why it cannot listen nor keeps quiet about it.
+  if (port > 0) await assertFree({ host: listenAddress, port, flag: '--port' });
   const host = listenAddress.includes(':') ? `[${listenAddress}]` : listenAddress;
   return new Promise((resolve, reject) => {
     server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
-      if (!error) return resolve(bound);
-      const taken = /EADDRINUSE/.test(error.message);
-      reject(
-        new UsageError(
-          taken
-            ? `port ${port} on ${listenAddress} is taken: stop what listens there, or choose another with --port`
-            : `cannot listen on ${listenAddress}:${port} (${error.message}): see --listen-address and --port`,
-        ),
-      );
+      if (!error) resolve(bound);
+      else
+        reject(new UsageError(`cannot listen on ${listenAddress}:${port} (${error.message}): see --listen-address and --port`));
     });
   });
 }
