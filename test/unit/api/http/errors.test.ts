@@ -3,7 +3,12 @@ import { errorBody } from '../../../../src/api/http/errors.js';
 import { AppError } from '../../../../src/errors.js';
 
 const body = (...args: ConstructorParameters<typeof AppError>) => JSON.parse(errorBody(new AppError(...args)));
-const info = (reason: string, metadata = {}) => ({ '@type': 'type.googleapis.com/google.rpc.ErrorInfo', domain: 'dapr.io', metadata, reason });
+const info = (reason: string, metadata = {}) => ({
+  '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+  domain: 'dapr.io',
+  metadata,
+  reason,
+});
 
 describe('an error body', () => {
   it('has two keys when the error is a legacy one', () => {
