@@ -26,8 +26,8 @@ export function createServiceBuilder(): ServiceBuilder {
         `${item.namespace || namespace}/${item.name}`;
       const types: [TypeUrl, Resources][] = [
         [resourceTypes.configuration, named([makeResource(messageTypes.configuration, `${namespace}/${appId}`, configuration)])],
-        [resourceTypes.component, named(set.components.map((item) => component(item, inNamespace(item))))],
-        [resourceTypes.subscription, named(set.subscriptions.map((item) => subscription(item, inNamespace(item))))],
+        [resourceTypes.component, named(ownLast(set.components).map((item) => component(item, inNamespace(item))))],
+        [resourceTypes.subscription, named(ownLast(set.subscriptions).map((item) => subscription(item, inNamespace(item))))],
         [
           resourceTypes.placement,
           named(
@@ -41,6 +41,10 @@ export function createServiceBuilder(): ServiceBuilder {
     },
   };
 }
+
+/** Of two resources with one name the later one counts: that of the namespace itself, not that of all namespaces. */
+const ownLast = <T extends { readonly namespace: string }>(items: readonly T[]): T[] =>
+  [...items].sort((a, b) => Number(a.namespace !== '') - Number(b.namespace !== ''));
 
 /** Remembers the encoding of an object for as long as the object lives: models share their resources by reference. */
 function once<T extends object>(encode: (item: T, name: string) => Resource): (item: T, name: string) => Resource {

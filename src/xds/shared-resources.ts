@@ -12,8 +12,8 @@ export interface SharedResources {
   readonly clusters: Resources;
   readonly endpoints: Resources;
   readonly routes: Resources;
-  /** Instances by {@link appKey}. */
-  readonly apps: ReadonlyMap<string, readonly Instance[]>;
+  /** By {@link appKey}. The list is the same object for as long as none of its instances changes. */
+  readonly apps: ReadonlyMap<string, { readonly instances: readonly Instance[] }>;
   readonly placements: readonly ActorPlacement[];
 }
 
@@ -47,7 +47,7 @@ export function createSharedBuilder(): SharedBuilder {
       const hosted = placements.map((placement) => actors.get(placement));
       const known = [...apps.all()];
       const shared: SharedResources = {
-        apps: apps.groups(),
+        apps: apps.byKey(),
         placements,
         clusters: stable(before?.clusters, named([...known.map((app) => app.cluster), ...hosted.map((type) => type.cluster)])),
         endpoints: stable(
@@ -62,11 +62,24 @@ export function createSharedBuilder(): SharedBuilder {
   };
 }
 
-/** @returns the endpoints that this instance's Envoy sees in its own way: those of its own app and of its own actor types */
-export function nodeEndpoints(instance: Instance, { apps, placements }: SharedResources): readonly Resource[] {
-  const mine = apps.get(appKey(instance)) ?? [];
-  const hosted = placements.filter((placement) => placement.hosts.some((host) => host.instanceId === instance.instanceId));
-  return [appEndpoints(instance, mine, instance), ...hosted.map((placement) => actorEndpoints(placement, instance))];
+/** The endpoints that one instance's Envoy sees in its own way: those of its own app and of its own actor types. */
+export interface NodeEndpoints {
+  /** What they were made of, to see whether any of it has changed. */
+  readonly inputs: readonly unknown[];
+  readonly resources: Resources;
+}
+
+/** @returns `before` itself while nothing that concerns this instance has changed */
+export function nodeEndpoints(instance: Instance, shared: SharedResources, before?: NodeEndpoints): NodeEndpoints {
+  const instances = shared.apps.get(appKey(instance))?.instances ?? [];
+  const hosted = shared.placements.filter(({ hosts }) => hosts.some(({ instanceId }) => instanceId === instance.instanceId));
+  const inputs = [instance, instances, ...hosted];
+  if (before && sameItems(before.inputs, inputs)) return before;
+  const resources = [
+    appEndpoints(instance, instances, instance),
+    ...hosted.map((placement) => actorEndpoints(placement, instance)),
+  ];
+  return { inputs, resources: stable(before?.resources, named(resources)) };
 }
 
 /** Route tables by namespace. They name apps and actor types, not instances, so most changes leave them alone. */
@@ -100,12 +113,11 @@ interface KnownApp {
 /** Apps by key, sorted by it; an app whose instances are the same objects as before stays the same object. */
 function createAppCache() {
   let known = new Map<string, KnownApp>();
-  let groups = new Map<string, Instance[]>();
   return {
     all: () => known.values(),
-    groups: (): ReadonlyMap<string, readonly Instance[]> => groups,
+    byKey: (): ReadonlyMap<string, KnownApp> => known,
     adopt(model: MeshModel) {
-      groups = new Map();
+      const groups = new Map<string, Instance[]>();
       for (const instance of model.instances) {
         const key = appKey(instance);
         const group = groups.get(key);

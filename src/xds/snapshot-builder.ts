@@ -4,9 +4,9 @@ import type { NodeIdentity } from '../model/names.js';
 import { LayeredMap, type Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Snapshot } from './resource.js';
-import { resourceTypes } from './resource-types.js';
+import { type ResourceTypeName, resourceTypes } from './resource-types.js';
 import { createServiceBuilder } from './service-resources.js';
-import { createSharedBuilder, nodeEndpoints, type SharedResources } from './shared-resources.js';
+import { createSharedBuilder, type NodeEndpoints, nodeEndpoints, type SharedResources } from './shared-resources.js';
 import { localClusters } from './translate/cluster.js';
 import { listeners } from './translate/listener.js';
 import { inboundRoutes } from './translate/route.js';
@@ -19,11 +19,18 @@ export interface SnapshotBuilder {
   build(model: MeshModel, node: NodeIdentity): Snapshot | undefined;
 }
 
-interface NodeParts {
+/** What is kept of one instance from model to model. */
+interface NodeState {
+  readonly envoy?: EnvoyParts;
+  readonly snapshots: Readonly<Partial<Record<NodeIdentity['role'], Snapshot>>>;
+}
+
+interface EnvoyParts {
   readonly instance: Instance;
   readonly clusters: Resources;
   readonly listeners: Resources;
   readonly routes: Resources;
+  readonly endpoints: NodeEndpoints;
 }
 
 /**
@@ -33,8 +40,7 @@ interface NodeParts {
 export function createSnapshotBuilder(): SnapshotBuilder {
   const shared = createSharedBuilder();
   const service = createServiceBuilder();
-  const nodes = new Map<string, NodeParts>();
-  const last = new Map<string, Snapshot>();
+  const nodes = new Map<string, NodeState>();
   let current: MeshModel | undefined;
   let byId = new Map<string, Instance>();
 
@@ -43,20 +49,6 @@ export function createSnapshotBuilder(): SnapshotBuilder {
     current = model;
     byId = new Map(model.instances.map((instance) => [instance.instanceId, instance]));
     for (const id of nodes.keys()) if (!byId.has(id)) nodes.delete(id);
-    for (const [key] of last) if (!byId.has(key.slice(key.indexOf(' ') + 1))) last.delete(key);
-  };
-
-  const partsOf = (instance: Instance): NodeParts => {
-    const known = nodes.get(instance.instanceId);
-    if (known?.instance === instance) return known;
-    const parts: NodeParts = {
-      instance,
-      clusters: stable(known?.clusters, named(localClusters(instance))),
-      listeners: stable(known?.listeners, named(listeners(instance))),
-      routes: stable(known?.routes, named([inboundRoutes(instance)])),
-    };
-    nodes.set(instance.instanceId, parts);
-    return parts;
   };
 
   return {
@@ -64,35 +56,41 @@ export function createSnapshotBuilder(): SnapshotBuilder {
       adopt(model);
       const instance = byId.get(node.instanceId);
       if (!instance || appKey(instance) !== appKey(node)) return undefined;
-      const key = `${node.role} ${node.instanceId}`;
-      const before = last.get(key);
-      const snapshot =
-        node.role === 'envoy'
-          ? envoySnapshot(partsOf(instance), shared.forNamespace(model, instance.namespace), before)
-          : service.build(model, instance, before);
-      last.set(key, snapshot);
+      const before = nodes.get(node.instanceId);
+      let envoy = before?.envoy;
+      let snapshot: Snapshot;
+      if (node.role === 'envoy') {
+        const common = shared.forNamespace(model, instance.namespace);
+        envoy = envoyParts(instance, common, before?.envoy);
+        snapshot = envoySnapshot(envoy, common, before?.snapshots.envoy);
+      } else snapshot = service.build(model, instance, before?.snapshots.service);
+      nodes.set(node.instanceId, { envoy, snapshots: { ...before?.snapshots, [node.role]: snapshot } });
       return snapshot;
     },
   };
 }
 
-function envoySnapshot(parts: NodeParts, shared: SharedResources, before: Snapshot | undefined): Snapshot {
-  const endpoints = stable(
-    (before?.get(resourceTypes.endpoint) as LayeredMap | undefined)?.own,
-    named(nodeEndpoints(parts.instance, shared)),
-  );
-  const layer = (
-    type: keyof typeof resourceTypes,
-    base: Resources,
-    own: Resources,
-  ): [(typeof resourceTypes)[typeof type], Resources] => {
-    const url = resourceTypes[type];
-    const known = before?.get(url);
-    return [url, known instanceof LayeredMap && known.base === base && known.own === own ? known : new LayeredMap(base, own)];
+function envoyParts(instance: Instance, shared: SharedResources, before: EnvoyParts | undefined): EnvoyParts {
+  const endpoints = nodeEndpoints(instance, shared, before?.endpoints);
+  if (before?.instance === instance) return before.endpoints === endpoints ? before : { ...before, endpoints };
+  return {
+    instance,
+    endpoints,
+    clusters: stable(before?.clusters, named(localClusters(instance))),
+    listeners: stable(before?.listeners, named(listeners(instance))),
+    routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance)] : [])),
+  };
+}
+
+function envoySnapshot(parts: EnvoyParts, shared: SharedResources, before: Snapshot | undefined): Snapshot {
+  const layer = (type: ResourceTypeName, base: Resources, own: Resources) => {
+    const known = before?.get(resourceTypes[type]);
+    const same = known instanceof LayeredMap && known.base === base && known.own === own;
+    return [resourceTypes[type], same ? known : new LayeredMap(base, own)] as const;
   };
   return new Map([
     layer('cluster', shared.clusters, parts.clusters),
-    layer('endpoint', shared.endpoints, endpoints),
+    layer('endpoint', shared.endpoints, parts.endpoints.resources),
     [resourceTypes.listener, parts.listeners],
     layer('route', shared.routes, parts.routes),
   ]);

@@ -7,14 +7,14 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { findEnvoy } from '../../src/agent/envoy/binary.js';
 import { bootstrapOf } from '../../src/agent/envoy/bootstrap.js';
 import { type Envoy, startEnvoy } from '../../src/agent/envoy/process.js';
-import { Instance as InstanceMessage } from '../../src/gen/weft/registry/v1/registry.js';
 import { sleep } from '../../src/lib/async.js';
 import type { Instance } from '../../src/model/instance.js';
-import type { ActorPlacement, MeshModel } from '../../src/model/mesh-model.js';
+import type { ActorPlacement } from '../../src/model/mesh-model.js';
 import { LISTENERS } from '../../src/model/names.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { addAdsService } from '../../src/xds/server.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
+import { instanceOf, modelOf } from './model.js';
 import { freePort } from './ports.js';
 
 /** Real Envoys that get exactly what the snapshot builder makes of a model, with plain Node servers in the place of apps and filter services. */
@@ -87,7 +87,7 @@ export async function createRig(): Promise<EnvoyRig> {
   return {
     async add({ app, service, ...partial }) {
       const runDir = mkdtempSync(join(dir, 's'));
-      const instance = await instanceOf(partial, runDir);
+      const instance = await onLoopback(partial, runDir);
       const grpcApp = instance.appProtocol === 'grpc';
       const servers = [
         grpcApp ? h2(echoGrpc(instance.instanceId)) : createServer(app ?? echo(instance.instanceId)),
@@ -177,35 +177,10 @@ async function startControl() {
   };
 }
 
-/** @returns a model without resources */
-export const modelOf = (instances: readonly Instance[], placements: readonly ActorPlacement[] = []): MeshModel => ({
-  instances,
-  placements,
-  resourcesFor: () => ({ components: [], subscriptions: [], configurations: [], policies: [] }),
-  configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [] }),
-});
-
-async function instanceOf(partial: Partial<Instance> & { readonly appId: string }, runDir: string): Promise<Instance> {
-  const socket = (name: string) => join(runDir, `${name}.sock`);
-  return {
-    ...InstanceMessage.fromPartial({
-      namespace: 'default',
-      instanceId: partial.instanceId ?? partial.appId,
-      address: '127.0.0.1',
-      inboundPort: await freePort(),
-      appAddress: '127.0.0.1',
-      appPort: await freePort(),
-      appProtocol: 'http',
-      appReady: true,
-      apiDoor: 'envoy',
-      apiAddress: '127.0.0.1',
-      httpPort: await freePort(),
-      grpcPort: await freePort(),
-      sockets: { serviceHttp: socket('api'), serviceGrpc: socket('grpc'), loopback: socket('loop'), self: socket('self') },
-    }),
-    lease: 'live',
-    ...partial,
-  };
+/** Everything on loopback, on ports of its own. */
+async function onLoopback(partial: Partial<Instance> & { readonly appId: string }, runDir: string): Promise<Instance> {
+  const [inboundPort, appPort, httpPort, grpcPort] = [await freePort(), await freePort(), await freePort(), await freePort()];
+  return instanceOf({ address: '127.0.0.1', inboundPort, appPort, httpPort, grpcPort, ...partial }, runDir);
 }
 
 function h2(onStream: (stream: ServerHttp2Stream, headers: Record<string, unknown>) => void): Http2Server {

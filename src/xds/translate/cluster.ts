@@ -1,16 +1,10 @@
 import { CircuitBreakers } from '../../gen/envoy/config/cluster/v3/circuit_breaker.js';
-import {
-  Cluster,
-  type Cluster_CommonLbConfig,
-  Cluster_DiscoveryType,
-  Cluster_LbPolicy,
-} from '../../gen/envoy/config/cluster/v3/cluster.js';
+import { Cluster, Cluster_DiscoveryType, Cluster_LbPolicy } from '../../gen/envoy/config/cluster/v3/cluster.js';
 import type { Address } from '../../gen/envoy/config/core/v3/address.js';
 import type { TransportSocket } from '../../gen/envoy/config/core/v3/base.js';
 import type { Http1ProtocolOptions, Http2ProtocolOptions } from '../../gen/envoy/config/core/v3/protocol.js';
 import { UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
 import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
-import type { DeepPartial } from '../../gen/google/protobuf/any.js';
 import type { Instance } from '../../model/instance.js';
 import { actorCluster, appCluster, LOCAL_APP_CLUSTER, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
 import type { Resource } from '../resource.js';
@@ -39,36 +33,13 @@ const betweenSidecars = () =>
 /** @returns the cluster of all instances of an app; which they are comes as EDS */
 export function appClusterResource(app: { readonly namespace: string; readonly appId: string }): Resource {
   const name = appCluster(app.namespace, app.appId);
-  // Only when every instance is unwell do they all get traffic again; at the default of 50 % half of them would be enough.
-  const message = edsCluster(name, {
-    lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
-    commonLbConfig: { healthyPanicThreshold: { value: 1 } },
-  });
-  return makeResource(messageTypes.cluster, name, message);
+  return makeResource(messageTypes.cluster, name, { ...baseApp, name });
 }
 
 /** @returns the consistent-hash cluster of an actor type's hosts */
 export function actorClusterResource(namespace: string, actorType: string): Resource {
   const name = actorCluster(namespace, actorType);
-  // No panic: a host that is not in the table must not get another host's actors.
-  const message = edsCluster(name, {
-    lbPolicy: Cluster_LbPolicy.MAGLEV,
-    commonLbConfig: { healthyPanicThreshold: { value: 0 } },
-  });
-  return makeResource(messageTypes.cluster, name, message);
-}
-
-function edsCluster(
-  name: string,
-  lb: { lbPolicy: Cluster_LbPolicy; commonLbConfig: DeepPartial<Cluster_CommonLbConfig> },
-): Cluster {
-  return Cluster.fromPartial({
-    name,
-    clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
-    edsClusterConfig: { edsConfig: ads },
-    ...common(betweenSidecars()),
-    ...lb,
-  });
+  return makeResource(messageTypes.cluster, name, { ...baseActor, name });
 }
 
 /** @returns the clusters that only this instance's Envoy has: its app, and its filter service */
@@ -142,3 +113,24 @@ const explicit = (protocolConfig: Explicit): UpstreamProtocol => ({ $case: 'expl
 
 const protocolOptions = (upstreamProtocolOptions: UpstreamProtocol, idleMs: number): HttpProtocolOptions =>
   HttpProtocolOptions.fromPartial({ commonHttpProtocolOptions: { idleTimeout: duration(idleMs) }, upstreamProtocolOptions });
+
+// Spread for each app: fromPartial copies deeply, and there may be thousands.
+const baseEds = Cluster.fromPartial({
+  clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
+  edsClusterConfig: { edsConfig: ads },
+  ...common(betweenSidecars()),
+});
+
+// Only when every instance is unwell do they all get traffic again; at the default of 50 % half of them would be enough.
+const baseApp = Cluster.fromPartial({
+  ...baseEds,
+  lbPolicy: Cluster_LbPolicy.ROUND_ROBIN,
+  commonLbConfig: { healthyPanicThreshold: { value: 1 } },
+});
+
+// No panic: a host that is not in the table must not get another host's actors.
+const baseActor = Cluster.fromPartial({
+  ...baseEds,
+  lbPolicy: Cluster_LbPolicy.MAGLEV,
+  commonLbConfig: { healthyPanicThreshold: { value: 0 } },
+});

@@ -1,5 +1,5 @@
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
-import { EarlyHeaderMutation, type HeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
+import type { HeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import type { Instance } from '../../model/instance.js';
 import { extension, messageTypes } from './any.js';
 import { append, overwrite } from './values.js';
@@ -30,11 +30,7 @@ const ENVOY_HEADERS = removePrefix('x-envoy-');
 const FORWARDING = ['forwarded', 'x-forwarded-host', 'x-forwarded-client-cert'].map(remove);
 
 const mutate = (mutations: readonly HeaderMutation[]): readonly TypedExtensionConfig[] => [
-  extension(
-    'envoy.http.early_header_mutation.header_mutation',
-    messageTypes.earlyHeaderMutation,
-    EarlyHeaderMutation.fromPartial({ mutations: [...mutations] }),
-  ),
+  extension('envoy.http.early_header_mutation.header_mutation', messageTypes.earlyHeaderMutation, { mutations: [...mutations] }),
 ];
 
 /** For what the app (or anyone who reaches the API) sends: nothing that it says about who calls is believed. */
@@ -57,13 +53,12 @@ const OURS = removeMatching('x-weft-([^t].*|t|t[^o].*|to.+)');
 const NOT_FOR_INBOUND = [ENVOY_HEADERS, ...FORWARDING, ...API_ONLY, OURS, remove('x-dapr-remote')];
 
 /** For what another sidecar sends: it has stamped the caller; where the call came from is seen here. */
-export const fromSidecar = (): readonly TypedExtensionConfig[] =>
-  mutate([
-    ...NOT_FOR_INBOUND,
-    add('x-forwarded-for', PEER),
-    set('x-forwarded-host', '%REQ(:AUTHORITY)%'),
-    set('forwarded', `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`),
-  ]);
+export const fromSidecar: readonly TypedExtensionConfig[] = mutate([
+  ...NOT_FOR_INBOUND,
+  add('x-forwarded-for', PEER),
+  set('x-forwarded-host', '%REQ(:AUTHORITY)%'),
+  set('forwarded', `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`),
+]);
 
 /** For calls of an app to itself: as from another sidecar, but nothing was forwarded. */
-export const fromSelf = (): readonly TypedExtensionConfig[] => mutate(NOT_FOR_INBOUND);
+export const fromSelf: readonly TypedExtensionConfig[] = mutate(NOT_FOR_INBOUND);

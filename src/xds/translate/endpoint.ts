@@ -1,6 +1,5 @@
 import { HealthStatus } from '../../gen/envoy/config/core/v3/health_check.js';
-import { ClusterLoadAssignment } from '../../gen/envoy/config/endpoint/v3/endpoint.js';
-import { LbEndpoint, LocalityLbEndpoints } from '../../gen/envoy/config/endpoint/v3/endpoint_components.js';
+import type { LbEndpoint, LocalityLbEndpoints } from '../../gen/envoy/config/endpoint/v3/endpoint_components.js';
 import type { ActorPlacement } from '../../gen/weft/config/v1/config.js';
 import type { Instance } from '../../model/instance.js';
 import { actorCluster, appCluster } from '../../model/names.js';
@@ -53,12 +52,14 @@ const hashKey = (key: string) => ({ filterMetadata: { 'envoy.lb': { hash_key: ke
 /** An instance whose lease is lost may live: it gets traffic again when no healthy one is left. */
 const healthOf = (instance: Instance) => (instance.lease === 'lost' ? HealthStatus.UNHEALTHY : HealthStatus.HEALTHY);
 
-const endpoint = (address: ReturnType<typeof tcp>, healthStatus: HealthStatus): LbEndpoint =>
-  LbEndpoint.fromPartial({ hostIdentifier: { $case: 'endpoint', value: { address } }, healthStatus });
+const endpoint = (address: ReturnType<typeof tcp>, healthStatus: HealthStatus): LbEndpoint => ({
+  hostIdentifier: { $case: 'endpoint', value: { address, hostname: '', additionalAddresses: [] } },
+  healthStatus,
+});
 
 function assignment(clusterName: string, levels: readonly LbEndpoint[][]): Resource {
-  const endpoints = levels.map((lbEndpoints, priority) => LocalityLbEndpoints.fromPartial({ lbEndpoints, priority }));
-  return makeResource(messageTypes.endpoint, clusterName, ClusterLoadAssignment.fromPartial({ clusterName, endpoints }));
+  const endpoints: LocalityLbEndpoints[] = levels.map((lbEndpoints, priority) => ({ lbEndpoints, priority }));
+  return makeResource(messageTypes.endpoint, clusterName, { clusterName, endpoints, namedEndpoints: {} });
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

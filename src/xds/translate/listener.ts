@@ -3,6 +3,7 @@ import { TrafficDirection } from '../../gen/envoy/config/core/v3/base.js';
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import { HttpProtocolOptions } from '../../gen/envoy/config/core/v3/protocol.js';
 import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
+import { FilterChain } from '../../gen/envoy/config/listener/v3/listener_components.js';
 import {
   HttpConnectionManager,
   HttpConnectionManager_CodecType,
@@ -52,56 +53,46 @@ function plans(instance: Instance): ListenerPlan[] {
   }
   if (sockets?.loopback) found.push({ name: LISTENERS.loopback, address: pipe(sockets.loopback), ...api });
   if (appPort > 0 && inboundPort > 0)
-    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), earlyHeaders: fromSidecar(), ...inbound });
+    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), earlyHeaders: fromSidecar, ...inbound });
   if (appPort > 0 && sockets?.self)
-    found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf(), ...inbound });
+    found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf, ...inbound });
   return found;
 }
 
+/** Spread and not merged by fromPartial, which copies deeply: a thousand nodes have five listeners each. */
 function listener(plan: ListenerPlan, instance: Instance): Listener {
   const isTcp = plan.address.address?.$case === 'socketAddress';
-  return Listener.fromPartial({
+  const manager = pack(messageTypes.connectionManager, connectionManager(plan, instance));
+  const filter = {
+    name: 'envoy.filters.network.http_connection_manager',
+    configType: { $case: 'typedConfig', value: manager } as const,
+  };
+  return {
+    ...baseListener,
     name: plan.name,
     address: plan.address,
-    perConnectionBufferLimitBytes: BUFFER_BYTES,
     trafficDirection: plan.direction === 'api' ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
     // With SO_REUSEPORT a second sidecar on the same port would start, and get half of the connections.
-    ...(isTcp ? { enableReusePort: false } : {}),
-    filterChains: [
-      {
-        filters: [
-          {
-            name: 'envoy.filters.network.http_connection_manager',
-            configType: { $case: 'typedConfig', value: pack(messageTypes.connectionManager, connectionManager(plan, instance)) },
-          },
-        ],
-      },
-    ],
-  });
+    enableReusePort: isTcp ? false : undefined,
+    filterChains: [{ ...baseFilterChain, filters: [filter] }],
+  };
 }
 
 function connectionManager({ name, direction, earlyHeaders }: ListenerPlan, instance: Instance): HttpConnectionManager {
-  return HttpConnectionManager.fromPartial({
+  return {
+    ...baseManager,
     statPrefix: name,
-    codecType: HttpConnectionManager_CodecType.AUTO,
     routeSpecifier: {
       $case: 'rds',
       value: { configSource: ads, routeConfigName: direction === 'api' ? ROUTES.outbound : ROUTES.inbound },
     },
     httpFilters: filterChain({ instance, direction }),
     earlyHeaderMutationExtensions: [...earlyHeaders],
-    localReplyConfig: localReply,
-    ...onePathForm,
-    ...untouched,
-    ...streaming,
-    httpProtocolOptions: { ...http1, acceptHttp10: true, defaultHostForHttp10: 'localhost' },
-    http2ProtocolOptions: http2,
-    // Addresses are told by early-headers.ts. Envoy's own way adds x-envoy-external-address, and this host's address for loopback.
-    useRemoteAddress: false,
-    // Else a client's x-forwarded-proto would become the scheme that a gRPC app sees.
-    schemeHeaderTransformation: { matchUpstream: true },
-  });
+  };
 }
+
+const baseListener = Listener.fromPartial({ perConnectionBufferLimitBytes: BUFFER_BYTES });
+const baseFilterChain = FilterChain.fromPartial({});
 
 /** A path gets its one form here, before any rule sees it. Escaped slashes are data (`a%2Fb` is one name) and stay. */
 const onePathForm = {
@@ -124,3 +115,17 @@ const streaming = {
   commonHttpProtocolOptions: HttpProtocolOptions.fromPartial({ idleTimeout: duration(IDLE_CONNECTION_MS) }),
   upgradeConfigs: [{ upgradeType: 'websocket' }],
 };
+
+const baseManager = HttpConnectionManager.fromPartial({
+  codecType: HttpConnectionManager_CodecType.AUTO,
+  localReplyConfig: localReply,
+  ...onePathForm,
+  ...untouched,
+  ...streaming,
+  httpProtocolOptions: { ...http1, acceptHttp10: true, defaultHostForHttp10: 'localhost' },
+  http2ProtocolOptions: http2,
+  // Addresses are told by early-headers.ts. Envoy's own way adds x-envoy-external-address, and this host's address for loopback.
+  useRemoteAddress: false,
+  // Else a client's x-forwarded-proto would become the scheme that a gRPC app sees.
+  schemeHeaderTransformation: { matchUpstream: true },
+});

@@ -1,13 +1,7 @@
 import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
-import {
-  type Matcher,
-  type Matcher_MatcherList_Predicate,
-  type Matcher_OnMatch,
-  Matcher_OnMatch as OnMatch,
-} from '../../gen/xds/type/matcher/v3/matcher.js';
-import type { StringMatcher } from '../../gen/xds/type/matcher/v3/string.js';
-import { StringMatcher as StringMatcherCodec } from '../../gen/xds/type/matcher/v3/string.js';
+import type { Matcher, Matcher_MatcherList_Predicate, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
+import { StringMatcher } from '../../gen/xds/type/matcher/v3/string.js';
 import { extension, messageTypes } from './any.js';
 
 /** Builders for xDS matchers (`VirtualHost.matcher`): a map look-up instead of a walk through a list of routes. */
@@ -18,8 +12,9 @@ const input = (headerName: string) =>
   extension('header', messageTypes.headerInput, HttpRequestHeaderMatchInput.fromPartial({ headerName }));
 
 /** @returns the end of a matcher: a Route or RouteList in an Any */
-export const act = (action: Any): Matcher_OnMatch =>
-  OnMatch.fromPartial({ onMatch: { $case: 'action', value: { name: 'route', typedConfig: action } } });
+export const act = (action: Any): Matcher_OnMatch => ({
+  onMatch: { $case: 'action', value: { name: 'route', typedConfig: action } },
+});
 
 /** @returns what to do when no entry matches: ask the next matcher */
 export const ask = (matcher: Matcher): Matcher_OnMatch => ({ onMatch: { $case: 'matcher', value: matcher } });
@@ -73,7 +68,7 @@ const startsWith = (header: string, prefix: string): Matcher_MatcherList_Predica
 
 // An empty prefix stands for "present": Envoy refuses the empty string as a prefix.
 const valueStarting = (prefix: string): StringMatcher =>
-  StringMatcherCodec.fromPartial(
+  StringMatcher.fromPartial(
     prefix === ''
       ? { matchPattern: { $case: 'safeRegex', value: { engineType: { $case: 'googleRe2', value: {} }, regex: '.+' } } }
       : { matchPattern: { $case: 'prefix', value: prefix } },

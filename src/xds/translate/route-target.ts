@@ -1,4 +1,4 @@
-import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
+import { Route, RouteAction, RouteList, RouteMatch } from '../../gen/envoy/config/route/v3/route_components.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { actorCluster, appCluster, HEADERS, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
 import { messageTypes, pack } from './any.js';
@@ -22,29 +22,33 @@ const all = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
 
 /** @returns the route of `/v1.0/invoke/<key>/method/…`: the app sees the rest of the path */
 export function invokeRoute(target: AppTarget, prefix: string): Any {
-  return packRoute(
-    Route.fromPartial({
-      match: { pathSpecifier: { $case: 'prefix', value: prefix } },
-      action: { $case: 'route', value: { ...toApp(target), prefixRewrite: '/' } },
-      ...toAppHeaders(target),
-    }),
-  );
+  return packRoute({
+    ...baseRoute,
+    match: { ...baseMatch, pathSpecifier: { $case: 'prefix', value: prefix } },
+    action: { $case: 'route', value: { ...toApp(target), prefixRewrite: '/' } },
+    ...toAppHeaders(target),
+  });
 }
 
 /** @returns the route of a call that names its target in a header: the app sees the path as it is */
 export function headerRoute(target: AppTarget, alsoRemove: readonly string[] = []): Any {
   const headers = toAppHeaders(target);
-  return packRoute(
-    Route.fromPartial({
-      match: all,
-      action: { $case: 'route', value: toApp(target) },
-      ...headers,
-      requestHeadersToRemove: [...headers.requestHeadersToRemove, ...alsoRemove],
-    }),
-  );
+  return packRoute({
+    ...baseRoute,
+    match: { ...baseMatch, ...all },
+    action: { $case: 'route', value: toApp(target) },
+    ...headers,
+    requestHeadersToRemove: [...headers.requestHeadersToRemove, ...alsoRemove],
+  });
 }
 
-const toApp = ({ namespace, appId }: AppTarget) => ({
+// Spread for each app: fromPartial copies deeply, and there may be thousands.
+const baseRoute = Route.fromPartial({});
+const baseMatch = RouteMatch.fromPartial({});
+const baseAction = RouteAction.fromPartial({});
+
+const toApp = ({ namespace, appId }: AppTarget): RouteAction => ({
+  ...baseAction,
   clusterSpecifier: { $case: 'cluster', value: appCluster(namespace, appId) } as const,
   timeout: NO_TIMEOUT,
 });

@@ -1,4 +1,4 @@
-import { Address } from '../../gen/envoy/config/core/v3/address.js';
+import { type Address, SocketAddress } from '../../gen/envoy/config/core/v3/address.js';
 import { HeaderValueOption, HeaderValueOption_HeaderAppendAction } from '../../gen/envoy/config/core/v3/base.js';
 import { ApiVersion, ConfigSource } from '../../gen/envoy/config/core/v3/config_source.js';
 import type { Duration } from '../../gen/google/protobuf/duration.js';
@@ -31,16 +31,16 @@ export function append(key: string, value: string): HeaderValueOption {
 const LITERALS: Readonly<Record<string, string>> = { localhost: '127.0.0.1', '': '0.0.0.0' };
 
 /** @returns a TCP address; `host` must be an IP, `localhost`, or empty for all interfaces, except where a DNS cluster resolves it */
-export const tcp = (host: string, port: number): Address =>
-  Address.fromPartial({
-    address: {
-      $case: 'socketAddress',
-      value: { address: LITERALS[host] ?? host, portSpecifier: { $case: 'portValue', value: port } },
-    },
-  });
+export const tcp = (host: string, port: number): Address => ({
+  address: {
+    $case: 'socketAddress',
+    value: { ...baseSocket, address: LITERALS[host] ?? host, portSpecifier: { $case: 'portValue', value: port } },
+  },
+});
+const baseSocket = SocketAddress.fromPartial({});
 
 /** @returns a Unix socket that only its owner may open */
-export const pipe = (path: string): Address => Address.fromPartial({ address: { $case: 'pipe', value: { path, mode: 0o600 } } });
+export const pipe = (path: string): Address => ({ address: { $case: 'pipe', value: { path, mode: 0o600 } } });
 
 /** Everything named elsewhere comes over the one ADS stream. */
 export const ads: ConfigSource = ConfigSource.fromPartial({

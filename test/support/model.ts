@@ -1,0 +1,44 @@
+import { Instance as InstanceMessage } from '../../src/gen/weft/registry/v1/registry.js';
+import type { Instance } from '../../src/model/instance.js';
+import type { ActorPlacement, MeshModel, ResourceSet } from '../../src/model/mesh-model.js';
+
+export const NO_RESOURCES: ResourceSet = { components: [], subscriptions: [], configurations: [], policies: [] };
+
+/** @returns a model whose apps all get the same resources */
+export const modelOf = (
+  instances: readonly Instance[],
+  placements: readonly ActorPlacement[] = [],
+  resources: ResourceSet = NO_RESOURCES,
+): MeshModel => ({
+  instances,
+  placements,
+  resourcesFor: () => resources,
+  configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [] }),
+});
+
+/** @returns a ready HTTP app on the Envoy door of a host of its own; its run directory is `runDir` */
+export function instanceOf(
+  partial: Partial<Instance> & { readonly appId: string },
+  runDir = `/run/weft/${partial.instanceId ?? partial.appId}`,
+): Instance {
+  const socket = (name: string) => `${runDir}/${name}.sock`;
+  return {
+    ...InstanceMessage.fromPartial({
+      namespace: 'default',
+      instanceId: partial.appId,
+      address: '10.0.0.1',
+      inboundPort: 7000,
+      appAddress: '127.0.0.1',
+      appPort: 6001,
+      appProtocol: 'http',
+      appReady: true,
+      apiDoor: 'envoy',
+      apiAddress: '127.0.0.1',
+      httpPort: 3500,
+      grpcPort: 50001,
+      sockets: { serviceHttp: socket('api'), serviceGrpc: socket('grpc'), loopback: socket('loop'), self: socket('self') },
+    }),
+    lease: 'live',
+    ...partial,
+  };
+}
