@@ -12,7 +12,6 @@ import { pubsubRoutes } from '../api/http/pubsub.js';
 import { type ApiHttpServer, createHttpServer } from '../api/http/server.js';
 import { stateRoutes } from '../api/http/state.js';
 import { type ActorApp, createActorApp } from '../blocks/actors/app-http.js';
-import { fetchActorConfig } from '../blocks/actors/config.js';
 import { createActorRuntime } from '../blocks/actors/runtime.js';
 import { createActorState } from '../blocks/actors/state.js';
 import { createHttpChannel } from '../blocks/app/http-channel.js';
@@ -23,13 +22,13 @@ import { createInvokeService } from '../blocks/invoke/service.js';
 import { createPubSubService } from '../blocks/pubsub/service.js';
 import { createStateService } from '../blocks/state/service.js';
 import { componentTypes } from '../components/index.js';
-import { messageOf } from '../errors.js';
-import { backoff, sleep } from '../lib/async.js';
+import { sleep } from '../lib/async.js';
 import { systemClock } from '../lib/clock.js';
 import { loadMaglev } from '../lib/maglev.js';
 import { weftDir } from '../lib/weft-home.js';
 import type { Logger } from '../telemetry/logger.js';
 import { type App, openApp } from './app-channel.js';
+import { askForActors } from './app-config.js';
 import { followConfiguration } from './app-configuration.js';
 import type { Health } from './health.js';
 import type { SidecarOptions } from './options.js';
@@ -69,6 +68,7 @@ export interface FilterService {
 /** Longest turn of an actor; Envoy's routes allow as much. */
 const TURN_MS = 60 * 60_000;
 const DEACTIVATE_MS = 10_000;
+const SUBSCRIBE_MS = 10_000;
 
 /** Builds every block on `config` and both API servers on the blocks. Nothing listens yet. */
 export async function createFilterService(deps: FilterServiceDeps): Promise<FilterService> {
@@ -148,9 +148,11 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     grpc,
     doorGrpc,
     async appReady(signal) {
-      const http = app.channel.kind === 'http' ? app.channel.http : undefined;
-      if (http) await actors.host(await untilAnswered(() => fetchActorConfig(http, appId), logger, signal));
-      await pubsub.start();
+      if (app.channel.kind === 'http') await actors.host(await askForActors(app.channel.http, { appId, logger, signal }));
+      // An app that answers nonsense is asked again and again; it is called by name meanwhile.
+      const subscribed = pubsub.start().then(() => true);
+      if (!(await Promise.race([subscribed, sleep(SUBSCRIBE_MS, signal)])))
+        logger.warn('the app has not told its subscriptions yet; going on without them', { waited_ms: SUBSCRIBE_MS });
       return actors.hostedTypes;
     },
     leaseLost: () => void actors.leaseLost(),
@@ -174,18 +176,4 @@ function actorAppOf({ channel }: App): ActorApp {
     throw new Error('the app hosts no actors');
   };
   return { invoke: none, deactivate: none };
-}
-
-/** An app may accept connections before it can answer. */
-async function untilAnswered<T>(ask: () => Promise<T>, logger: Logger, signal: AbortSignal): Promise<T> {
-  const wait = backoff({ initialMs: 100, maxMs: 2000 });
-  for (;;) {
-    try {
-      return await ask();
-    } catch (error) {
-      signal.throwIfAborted();
-      logger.warn('the app does not answer GET /dapr/config yet', { error: messageOf(error) });
-      await sleep(wait.next(), signal);
-    }
-  }
 }

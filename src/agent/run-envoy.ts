@@ -43,7 +43,9 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
     onStart: () => queueMicrotask(watch),
   });
 
-  const addresses = [{ host: reachable(options.inboundAddress), port: deps.inboundPort }];
+  const addresses: { host: string; port: number }[] = [];
+  // Without an app there is nothing to call, and no inbound listener.
+  if (options.appPort > 0) addresses.push({ host: reachable(options.inboundAddress), port: deps.inboundPort });
   if (apiDoorOf(options) === 'envoy') {
     const host = reachable(options.listenAddresses[0] ?? '127.0.0.1');
     addresses.push({ host, port: options.httpPort }, { host, port: options.grpcPort });

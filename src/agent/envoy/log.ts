@@ -40,6 +40,8 @@ export function envoyLog(logger: Logger): EnvoyLog {
         const [level = '', name, ...message] = line.split('\t');
         const known = LEVELS[level];
         const text = known ? message.join('\t') : line;
+        // The list of every extension that is linked in: 90 lines at each start.
+        if (known === 'debug' && text.startsWith('  ')) continue;
         logger[known ?? 'error'](text, known ? { envoy: name } : {});
         kept.push(text);
         if (kept.length > KEPT_LINES) kept.shift();

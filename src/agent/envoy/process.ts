@@ -125,7 +125,8 @@ async function runOnce(
       ...['--disable-hot-restart', '--drain-time-s', String(options.drainSeconds), '--drain-strategy', 'immediate'],
       ...['--log-level', envoyLevel[options.logLevel], '--log-format', ENVOY_LOG_FORMAT],
     ],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    // A group of its own: Ctrl-C in a terminal goes to the sidecar alone, which lets requests end first.
+    { stdio: ['ignore', 'pipe', 'pipe'], group: true },
   );
   onStart(guarded);
   const { child } = guarded;
