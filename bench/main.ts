@@ -65,8 +65,8 @@ async function chooseSubjects(options: BenchOptions, workDir: string): Promise<r
   const all: readonly Subject[] = [
     direct(workDir),
     bareEnvoy(envoy, workDir),
-    weft({ door: 'envoy', envoy, workDir }),
-    weft({ door: 'service', envoy, workDir }),
+    weft({ door: 'envoy', envoy, command: options.weft, workDir }),
+    weft({ door: 'service', envoy, command: options.weft, workDir }),
     ...(options.daprd ? [daprd({ daprd: options.daprd, placement: options.placement, workDir })] : []),
   ];
   return all.filter(({ name }) => options.subjects?.includes(name) ?? true);

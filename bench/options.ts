@@ -1,4 +1,5 @@
 import { accessSync, constants } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '../src/errors.js';
 import { rows } from './rows/index.js';
@@ -13,6 +14,7 @@ both of its doors, and daprd when its path is given. Read bench/README.md for wh
   --subjects NAME[,NAME] subjects: direct, bare-envoy, weft-envoy, weft-service, daprd (default: all that can run)
   --json                 one JSON object per row and subject on stdout instead of the table
   --daprd PATH           also measure this daprd
+  --weft PATH            this weft.mjs instead of the tree's own, to compare two builds
   --placement PATH       daprd's placement service, for actor-call
   --seconds N            length of one measurement (default 4)
   --rounds N             measurements of each subject, taken in turn (default 5)
@@ -29,6 +31,7 @@ export interface BenchOptions {
   readonly subjects?: readonly SubjectName[];
   readonly daprd?: string;
   readonly placement?: string;
+  readonly weft?: string;
   readonly seconds: number;
   readonly rounds: number;
   readonly connections: number;
@@ -38,7 +41,7 @@ const SUBJECTS: readonly SubjectName[] = ['direct', 'bare-envoy', 'weft-envoy', 
 
 /** @throws UsageError that names the flag and what it takes */
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const { only, subjects, daprd, placement, seconds, rounds, connections, ...flags } = parse(argv);
+  const { only, subjects, daprd, placement, weft, seconds, rounds, connections, ...flags } = parse(argv);
   if (placement && !daprd) throw new UsageError('--placement needs --daprd PATH as well');
   return {
     help: flags.help ?? false,
@@ -53,6 +56,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
       : rows,
     subjects: subjects ? choose('--subjects', subjects, SUBJECTS) : undefined,
     daprd: executable('--daprd', daprd),
+    weft: weft && resolve(weft),
     placement: executable('--placement', placement),
     seconds: positive('--seconds', seconds, 4),
     rounds: positive('--rounds', rounds, 5),
@@ -63,7 +67,16 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
 function parse(argv: readonly string[]) {
   const text = { type: 'string' } as const;
   const flag = { type: 'boolean' } as const;
-  const named = { only: text, subjects: text, daprd: text, placement: text, seconds: text, rounds: text, connections: text };
+  const named = {
+    only: text,
+    subjects: text,
+    daprd: text,
+    placement: text,
+    weft: text,
+    seconds: text,
+    rounds: text,
+    connections: text,
+  };
   try {
     return parseArgs({ args: [...argv], options: { ...named, json: flag, keep: flag, help: flag } }).values;
   } catch (error) {
@@ -83,7 +96,7 @@ function executable(flag: string, path: string | undefined): string | undefined 
   if (path === undefined) return undefined;
   try {
     accessSync(path, constants.X_OK);
-    return path;
+    return resolve(path);
   } catch {
     throw new UsageError(`${flag}: ${path} is not an executable file`);
   }

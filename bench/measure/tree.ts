@@ -1,15 +1,25 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { MeasuredProcess } from '../types.js';
 
-/** @returns the process and its descendants that are Node or Envoy; shells that only guard are left out */
+/** @returns those of the process and its descendants that are Node or Envoy; the shells that guard them are left out */
 export function sidecarTree(pid: number): readonly MeasuredProcess[] {
-  const name = read(`/proc/${pid}/comm`).trim();
-  const own: readonly MeasuredProcess[] = name.startsWith('envoy')
-    ? [{ pid, part: 'envoy' }]
-    : name === 'sh'
-      ? []
-      : [{ pid, part: 'node' }];
+  const program = programOf(pid);
+  const own: readonly MeasuredProcess[] =
+    program === process.execPath
+      ? [{ pid, part: 'node' }]
+      : basename(program).startsWith('envoy')
+        ? [{ pid, part: 'envoy' }]
+        : [];
   return [...own, ...children(pid).flatMap(sidecarTree)];
+}
+
+function programOf(pid: number): string {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch {
+    return '';
+  }
 }
 
 function children(pid: number): readonly number[] {

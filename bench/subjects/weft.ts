@@ -10,6 +10,8 @@ export interface WeftOptions {
   readonly door: 'envoy' | 'service';
   /** Path of the Envoy binary, so that no start looks for one. */
   readonly envoy: string;
+  /** The command's script. Default: this tree's `bin/weft.mjs`. */
+  readonly command?: string;
   readonly workDir: string;
 }
 
@@ -20,22 +22,22 @@ interface Launch {
   readonly controlPort: number;
 }
 
-const COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'weft.mjs');
+const OWN_COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'weft.mjs');
 const healthz = (port: number) => ({ port, path: '/v1.0/healthz' });
 const portOf = (app: BenchApp, protocol: 'http' | 'grpc') => (protocol === 'grpc' ? app.grpcPort : app.httpPort);
 
 /** Weft as it is built: a control plane (not measured) and one sidecar for each app. */
-export function weft({ door, envoy, workDir }: WeftOptions): Subject {
+export function weft({ door, envoy, command = OWN_COMMAND, workDir }: WeftOptions): Subject {
   const env = (dir: string) => ({ WEFT_ENVOY: envoy, WEFT_HOME: dir, WEFT_RUNTIME_DIR: join(dir, 'run') });
   const launch = ({ appId, app, ports: [http, grpc], controlPort }: Launch, dir: string) => {
-    const args = ['sidecar', '--app-id', appId, '--api-door', door, '--control-plane', `127.0.0.1:${controlPort}`];
+    const args = ['sidecar', '--app-id', appId, '--api-door', door, '--control-plane-address', `127.0.0.1:${controlPort}`];
     args.push('--dapr-http-port', `${http}`, '--dapr-grpc-port', `${grpc}`, '--log-level', 'warn');
     if (app) args.push('--app-port', `${app.port}`, '--app-protocol', app.protocol);
-    return startProcess({ name: `weft-${appId}`, command: process.execPath, args: [COMMAND, ...args], env: env(dir), workDir });
+    return startProcess({ name: `weft-${appId}`, command: process.execPath, args: [command, ...args], env: env(dir), workDir });
   };
   const startControlPlane = async (dir: string) => {
     const [port = 0, httpPort = 0] = await freePorts(2);
-    const args = [COMMAND, 'control-plane', '--port', `${port}`, '--http-port', `${httpPort}`];
+    const args = [command, 'control-plane', '--port', `${port}`, '--http-port', `${httpPort}`];
     args.push('--resources-path', writeResources(workDir), '--log-level', 'warn');
     const started = await startProcess({ name: 'weft-control-plane', command: process.execPath, args, env: env(dir), workDir });
     await waitFor({ port: httpPort, path: '/healthz' }, { deadlineMs: 15_000, everyMs: 20, process: started }).catch(
