@@ -38,7 +38,7 @@ export function createControlPlaneMetrics() {
   });
   const convergence = new Histogram({
     name: 'weft_xds_convergence_seconds',
-    help: 'From an event until every connected Envoy has acknowledged the endpoints that follow from it',
+    help: 'From a change of the mesh until every connected Envoy has acknowledged the endpoints that follow from it',
     buckets: [0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 3, 10],
     registers,
   });
