@@ -65,7 +65,10 @@ function make({ what, stamp, inputs, action }) {
   writeFileSync(stamp, hash);
 }
 
-/** `npm ci`, unless what is installed fits the lock file: by our own stamp, or by npm's record of an installation by hand. */
+/**
+ * Installs the versions of the lock file, unless they are there: by our own stamp, or by npm's record of an installation by hand.
+ * Not `npm ci`: that refuses a lock file that was made where the registry lacks some other platform's optional packages.
+ */
 function installPackages() {
   const stamp = at('node_modules/.weft-lock');
   const record = at('node_modules/.package-lock.json');
@@ -73,19 +76,14 @@ function installPackages() {
     !existsSync(stamp) && existsSync(record) && statSync(record).mtimeMs >= statSync(at('package-lock.json')).mtimeMs;
   if (byHand) return writeFileSync(stamp, hashOf('package-lock.json'));
   make({
-    what: 'installing packages (npm ci)',
+    what: 'installing packages',
     stamp,
     inputs: ['package-lock.json'],
     action() {
       const { npm_execpath: npm } = process.env;
       const viaNode = npm !== undefined && /\.[cm]?js$/.test(npm);
-      run('npm ci', viaNode ? process.execPath : 'npm', [
-        ...(viaNode ? [npm] : []),
-        'ci',
-        '--no-audit',
-        '--no-fund',
-        '--loglevel=error',
-      ]);
+      const words = ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'];
+      run('npm install', viaNode ? process.execPath : 'npm', [...(viaNode ? [npm] : []), ...words]);
     },
   });
 }
