@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Message, MessageHandler, PubSub, PubSubCapability, PublishRequest } from '../../src/blocks/pubsub/contract.js';
+import type { Message, MessageHandler, PublishRequest, PubSub, PubSubCapability } from '../../src/blocks/pubsub/contract.js';
 import { eventually } from '../support/eventually.js';
 
 export interface PubSubConformance {
@@ -28,7 +28,7 @@ const request = (text: string, topic = 'orders', metadata: Record<string, string
 });
 const to = (consumerId: string, topic = 'orders') => ({ topic, consumerId, metadata: {} });
 const QUICK = { redeliverInterval: '10ms', maxRedeliverInterval: '40ms' };
-const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => String(index));
 
 /** What every broker does, and exactly what it declares besides. */

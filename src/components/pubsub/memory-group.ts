@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { BrokerSubscription, Message, MessageHandler, PublishRequest } from '../../blocks/pubsub/contract.js';
 import { withDeadline } from '../../lib/async.js';
 import { Fifo } from './fifo.js';
@@ -48,7 +49,10 @@ export class MemoryGroup {
   }
 
   join(handler: MessageHandler): BrokerSubscription {
-    const consumer: Consumer = { handler, stopping: new AbortController(), underWay: new Map(), open: true };
+    const stopping = new AbortController();
+    // One listener a message under way is what it is for, not a leak.
+    setMaxListeners(0, stopping.signal);
+    const consumer: Consumer = { handler, stopping, underWay: new Map(), open: true };
     this.#consumers.push(consumer);
     this.#pump();
     return { stop: (deadlineMs) => this.#leave(consumer, deadlineMs) };

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { BrokerSubscription, MessageHandler } from '../../blocks/pubsub/contract.js';
 import { messageOf } from '../../errors.js';
 import { withDeadline } from '../../lib/async.js';
@@ -40,6 +41,8 @@ export class SqliteConsumer implements BrokerSubscription {
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    // One listener a message under way is what it is for, not a leak.
+    setMaxListeners(0, this.#stopping.signal);
     // Three chances a lease.
     this.#renewal = setInterval(() => this.#renew(), options.options.processingTimeout / 3);
     this.#presence = setInterval(
