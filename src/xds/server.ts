@@ -50,7 +50,7 @@ export interface AdsServer {
 }
 
 /** Large responses on their way at once, to all clients together, and for how long one counts. */
-const PACED_RESPONSES = 32;
+const PACED_RESPONSES = 64;
 const PACE_HOLD_MS = 200;
 
 type DeltaCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
