@@ -38,6 +38,8 @@ export async function startProcess(spec: ProcessSpec): Promise<StartedProcess> {
   const log = createWriteStream(logFile);
   const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !NO_PROXY.includes(key)));
   const guarded = spawnGuarded(spec.command, spec.args, {
+    // A session of its own for everyone, as Weft's Envoy has it: Linux shares the CPUs out by session first (autogroup).
+    group: true,
     cwd: spec.workDir,
     env: { ...env, ...spec.env },
     stdio: ['ignore', 'pipe', 'pipe', ...(spec.ipc ? (['ipc'] as const) : [])],

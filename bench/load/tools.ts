@@ -30,7 +30,7 @@ function run(command: string, args: readonly string[]): Promise<boolean> {
 /** Runs a load generator. @returns what it wrote to stdout @throws Error when it fails or does not end within `deadlineMs` */
 export function runTool(command: string, args: readonly string[], deadlineMs: number): Promise<string> {
   return new Promise((resolve, reject) => {
-    const { child, signal } = spawnGuarded(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const { child, signal } = spawnGuarded(command, args, { stdio: ['ignore', 'pipe', 'pipe'], group: true });
     let out = '';
     let err = '';
     child.stdout?.on('data', (chunk: Buffer) => {
