@@ -49,10 +49,10 @@ class TopicStream {
   }
 
   #take({ subscribeTopicEventsRequestType: request }: SubscribeTopicEventsRequestAlpha1): void {
-    if (request?.$case === 'eventProcessed') this.#processed(request.value);
-    else if (this.#opening) this.#fail(invalid('duplicate initial request received'));
-    else if (request?.$case === 'initialRequest') this.#open(request.value);
-    else this.#fail(invalid('initial request is required'));
+    if (request?.$case === 'initialRequest' && !this.#opening) this.#open(request.value);
+    else if (!this.#opening) this.#fail(invalid('initial request is required'));
+    else if (request?.$case === 'eventProcessed') this.#processed(request.value);
+    else this.#fail(invalid('duplicate initial request received'));
   }
 
   #open({ pubsubName, topic, metadata, deadLetterTopic }: SubscribeTopicEventsRequestInitialAlpha1): void {
@@ -103,17 +103,21 @@ class TopicStream {
   }
 
   #fail(error: unknown): void {
-    this.#finish();
+    this.#release();
     this.#call.emit('error', toCallError(error, silentLogger));
   }
 
   #finish(): void {
     if (this.#ended.signal.aborted) return;
+    this.#release();
+    this.#call.end();
+  }
+
+  #release(): void {
     this.#ended.abort();
     this.#announced.resolve();
     for (const settle of [...this.#waiting.values()]) settle(GONE);
     void this.#opening?.then((opened) => opened.stop(STOP_DEADLINE_MS)).catch(() => {});
-    this.#call.end();
   }
 }
 

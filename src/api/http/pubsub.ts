@@ -19,6 +19,8 @@ export function pubsubRoutes(service: PubSubService): HttpRoute[] {
   const publishMany: HttpRoute['handle'] = (request, reply) => bulkPublish(service, request, reply);
   return [
     { ...base, versions: ['v1.0'], operation: 'PublishEvent', path: '/publish/:pubsub/*', handle: publishOne },
+    // The server takes trailing slashes off: this is the empty topic, which has an error of its own.
+    { ...base, versions: ['v1.0'], operation: 'PublishEvent', path: '/publish/:pubsub', handle: publishOne },
     // JavaScript's SDK uses the alpha path.
     {
       ...base,
