@@ -53,7 +53,7 @@ async function run(words: readonly string[], flags: Flags): Promise<void> {
     controlPlane: parseControlPlaneAddress(flags.controlPlaneAddress),
     terminal,
     env: process.env,
-    onReady: (ready) => terminal.line(readySummary(ready, terminal.paint)),
+    onReady: (ready) => terminal.line(`${readySummary(ready, terminal.paint)}\nCtrl-C stops everything.`),
   });
 }
 

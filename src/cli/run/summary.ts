@@ -16,11 +16,7 @@ export function readySummary(ready: readonly ReadyUnit[], paint: Paint): string 
     short(unit.appLogPath ?? unit.sidecarLogPath ?? '-'),
   ]);
   const count = ready.length === 1 ? 'ready' : `all ${ready.length} ready`;
-  return [
-    `${paint('green', '✔')} ${count} in ${(slowest / 1000).toFixed(1)} s`,
-    renderTable([heading, ...rows]),
-    'Ctrl-C stops everything.',
-  ].join('\n');
+  return [`${paint('green', '✔')} ${count} in ${(slowest / 1000).toFixed(1)} s`, renderTable([heading, ...rows])].join('\n');
 }
 
 function short(path: string): string {
