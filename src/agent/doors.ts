@@ -1,28 +1,40 @@
 import { mkdirSync } from 'node:fs';
+import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
+import { isDoor } from '../lib/door-mark.js';
+import type { Logger } from '../telemetry/logger.js';
 import { grpcDoor } from './door/grpc-door.js';
 import { relayUnknownMethods } from './door/grpc-relay.js';
 import { httpDoor } from './door/http-door.js';
 import { type Door, type ListenAddress, openDoor } from './door/listen.js';
 import type { FilterService } from './filter-service.js';
-import { apiDoorOf, type SidecarOptions } from './options.js';
+import { apiDoorOf, type SidecarOptions, seesEveryCall } from './options.js';
 import type { RunDir } from './run-dir.js';
+
+export interface DoorsDeps {
+  readonly service: FilterService;
+  readonly runDir: RunDir;
+  readonly logger: Logger;
+}
 
 /**
  * Opens everything that Node listens on: the run directory's sockets for Envoy, and the API ports that are not Envoy's.
  * @throws UsageError when an address is taken
  */
-export async function openDoors(options: SidecarOptions, service: FilterService, { sockets }: RunDir): Promise<Door> {
+export async function openDoors(options: SidecarOptions, { service, runDir, logger }: DoorsDeps): Promise<Door> {
+  const { sockets } = runDir;
   await Promise.all([service.http.listen(sockets.api), service.grpc.listen(sockets.grpc)]);
-  const shared = { loopback: sockets.loop, splice: !options.apiToken };
+  const shared = { loopback: sockets.loop, splice: !seesEveryCall(options) };
   // Both doors of one sidecar share one connection to Envoy for what grpc-js has to relay.
   const relay = new Client(`unix:${sockets.loop}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
     'grpc.initial_reconnect_backoff_ms': 50,
     'grpc.max_reconnect_backoff_ms': 1000,
   });
-  relayUnknownMethods(service.doorGrpc.server, relay);
+  const logGrpc = (path: string) => logger.info('gRPC API Called', { method: path });
+  relayUnknownMethods(service.doorGrpc.server, relay, options.apiLogging ? logGrpc : undefined);
+  if (options.apiLogging) logHttpCalls(service.http.server, logger);
   const http = await openDoor({
     addresses: addresses(options, options.httpPort, 'http'),
     flag: '--dapr-http-port',
@@ -47,6 +59,13 @@ export async function openDoors(options: SidecarOptions, service: FilterService,
       relay.close();
     },
   };
+}
+
+/** `--enable-api-logging`: one line a call, without the query, which may hold anything. */
+function logHttpCalls(server: Server, logger: Logger): void {
+  server.prependListener('request', ({ socket, method, url }) => {
+    if (isDoor(socket)) logger.info('HTTP API Called', { method: `${method} ${url?.replace(/\?.*$/s, '')}` });
+  });
 }
 
 function addresses(options: SidecarOptions, port: number, api: 'http' | 'grpc'): readonly ListenAddress[] {

@@ -55,6 +55,9 @@ export interface FilterService {
   readonly doorGrpc: ApiGrpcServer;
   /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
   appReady(signal: AbortSignal): Promise<readonly string[]>;
+  readonly probeApp: App['probe'];
+  /** The app is not healthy: nothing is delivered to it until `appReady` again. */
+  appUnhealthy(): Promise<void>;
   /** Another host may be given our actors from now on. */
   leaseLost(): void;
   /** Takes no further event and no further turn; those under way may end within `deadlineMs`. */
@@ -68,6 +71,7 @@ export interface FilterService {
 /** Longest turn of an actor; Envoy's routes allow as much. */
 const TURN_MS = 60 * 60_000;
 const DEACTIVATE_MS = 10_000;
+const PAUSE_MS = 1000;
 const SUBSCRIBE_MS = 10_000;
 
 /** Builds every block on `config` and both API servers on the blocks. Nothing listens yet. */
@@ -155,6 +159,8 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
         logger.warn('the app has not told its subscriptions yet; going on without them', { waited_ms: SUBSCRIBE_MS });
       return actors.hostedTypes;
     },
+    probeApp: app.probe,
+    appUnhealthy: () => pubsub.stop(PAUSE_MS),
     leaseLost: () => void actors.leaseLost(),
     async quiesce(deadlineMs) {
       await Promise.all([pubsub.stop(deadlineMs), actors.close(deadlineMs)]);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { deferred } from '../lib/async.js';
 import { systemClock } from '../lib/clock.js';
 import type { Logger } from '../telemetry/logger.js';
+import { watchAppHealth } from './app-health.js';
 import { waitForApp } from './app-wait.js';
 import type { AttachClient } from './attach-client.js';
 import type { FilterService } from './filter-service.js';
@@ -92,7 +93,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const shared = { options, instanceId, config, health, loopback: loop, leaseValid, logger };
   const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
   undo.add(service.close);
-  const doors = await parts.openDoors(options, service, runDir);
+  const doors = await parts.openDoors(options, { service, runDir, logger });
   undo.add(doors.close);
   undo.add(watchLease(leaseValid, service.leaseLost, systemClock));
   config.start();
@@ -128,15 +129,31 @@ interface Started {
 }
 
 /** Waits for the app, asks it what it hosts, and lets others call it. */
-async function followApp({ options, attach, service, health, logger, signal }: Started): Promise<void> {
-  const { appAddress: host, appPort: port } = options;
-  if (port > 0) {
-    health.set('app', `the app does not accept connections on ${host}:${port} yet`);
-    await waitForApp({ host, port, logger, signal });
-    if (signal.aborted) return;
-    // Callable at once: an app may call itself, or be called, while it answers what it hosts.
-    attach.update({ appReady: true });
-  }
+async function followApp(started: Started): Promise<void> {
+  const { options, attach, service, health, logger, signal } = started;
+  const { appAddress: host, appPort: port, appHealth } = options;
+  if (port === 0) return health.set('app', undefined);
+  health.set('app', `the app does not accept connections on ${host}:${port} yet`);
+  await waitForApp({ host, port, logger, signal });
+  if (signal.aborted) return;
+  if (!appHealth) return appUp(started);
+  health.set('app', `the app is not healthy yet: GET ${appHealth.path}`);
+  await watchAppHealth({
+    options: appHealth,
+    probe: service.probeApp,
+    signal,
+    async onChange(healthy) {
+      if (healthy) return appUp(started);
+      logger.warn('the app is not healthy: it gets no calls and no events until it is');
+      attach.update({ appReady: false, appHealthy: false });
+      await service.appUnhealthy();
+    },
+  });
+}
+
+async function appUp({ attach, service, health, signal }: Started): Promise<void> {
+  // Callable at once: an app may call itself, or be called, while it answers what it hosts.
+  attach.update({ appReady: true, appHealthy: true });
   const actorTypes = await service.appReady(signal);
   if (signal.aborted) return;
   if (actorTypes.length > 0) attach.update({ actorTypes: [...actorTypes] });

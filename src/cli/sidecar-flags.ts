@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import type { AppProtocol, SidecarOptions } from '../agent/options.js';
 import { UsageError } from '../errors.js';
+import { isTruthy } from '../lib/duration.js';
 import { APP_ID_PATTERN, NAMESPACE_PATTERN } from '../model/instance.js';
 import type { LogLevel } from '../telemetry/logger.js';
 import { parseControlPlaneAddress } from './args.js';
@@ -117,6 +118,11 @@ function labelOf(text: string): [string, string] {
 export function countArgument(text: string): number {
   if (!/^-?\d{1,9}$/.test(text)) throw new InvalidArgumentError('Expected a whole number.');
   return Number(text);
+}
+
+/** daprd takes `--flag` and `--flag=false` alike. */
+export function switchArgument(text: string): boolean {
+  return isTruthy(text);
 }
 
 const FACTORS: Readonly<Record<string, number>> = { '': 1, k: 1e3, M: 1e6, G: 1e9, Ki: 2 ** 10, Mi: 2 ** 20, Gi: 2 ** 30 };

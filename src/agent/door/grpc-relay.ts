@@ -21,17 +21,18 @@ const HOP_METADATA = ['user-agent', 'grpc-accept-encoding', 'accept-encoding', '
 /**
  * Lets `server` take calls of services that it does not have and hand them on, frame by frame, through `target` (Envoy's loopback
  * listener). For connections that grpc-js owns already when such a call comes: official SDKs share one connection for
- * Dapr's service and for proxied ones. grpc-js has no public hook for unknown methods.
+ * Dapr's service and for proxied ones. grpc-js has no public hook for unknown methods. `onCall` hears of every call.
  */
-export function relayUnknownMethods(server: Server, target: Client): void {
+export function relayUnknownMethods(server: Server, target: Client, onCall?: (path: string) => void): void {
   const lookup = server as unknown as HandlerLookup;
   const original = lookup._retrieveHandler;
   if (typeof original !== 'function') throw new Error('this version of grpc-js looks its handlers up in another way');
-  lookup._retrieveHandler = (path) =>
-    original.call(server, path) ??
-    (path.startsWith('/dapr.proto.runtime.v1.Dapr/')
-      ? null
-      : { type: 'bidi', path, func: (call) => relay(call, target, path), serialize: same, deserialize: same });
+  lookup._retrieveHandler = (path) => {
+    onCall?.(path);
+    const own = original.call(server, path);
+    if (own !== null || path.startsWith('/dapr.proto.runtime.v1.Dapr/')) return own;
+    return { type: 'bidi', path, func: (call) => relay(call, target, path), serialize: same, deserialize: same };
+  };
 }
 
 function relay(call: ServerDuplexStream<Bytes, Bytes>, target: Client, path: string): void {

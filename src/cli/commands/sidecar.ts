@@ -3,7 +3,7 @@ import { startSidecar } from '../../agent/sidecar.js';
 import { messageOf, UsageError } from '../../errors.js';
 import { createLogger } from '../../telemetry/logger.js';
 import { controlPlaneOption, listArgument, portArgument, withExamples } from '../args.js';
-import { countArgument, levelOf, type SidecarFlags, sidecarOptions, sizeArgument } from '../sidecar-flags.js';
+import { countArgument, levelOf, type SidecarFlags, sidecarOptions, sizeArgument, switchArgument } from '../sidecar-flags.js';
 
 /** Flags of daprd that stand in many scripts and that Weft needs no value for; taken, so that those scripts run. */
 const WITHOUT_EFFECT = [
@@ -40,11 +40,11 @@ export function define(command: Command): void {
     .option('--max-body-size <size>', 'largest request body, such as 4Mi', sizeArgument, 4 * 1024 * 1024)
     .option('--read-buffer-size <size>', 'largest request head, such as 4Ki', sizeArgument)
     .option('--dapr-graceful-shutdown-seconds <seconds>', 'how long requests under way may take when stopping', countArgument, 5)
-    .option('--enable-api-logging', 'log every API call')
+    .option('--enable-api-logging [value]', 'log every API call', switchArgument)
     .addOption(new Option('--namespace <name>', 'namespace of the app').env('NAMESPACE').default('default'))
     .option('--label <name=value>', 'label of this instance, such as version=v2; repeatable', listArgument)
     .option('--envoy-concurrency <threads>', "Envoy's worker threads", countArgument, 1)
-    .option('--enable-app-health-check', "watch the app's health")
+    .option('--enable-app-health-check [value]', "watch the app's health", switchArgument)
     .option('--app-health-check-path <path>', 'path of the health check', '/healthz')
     .option('--app-health-probe-interval <seconds>', 'time between two checks', countArgument, 5)
     .option('--app-health-probe-timeout <ms>', 'time until a check has failed', countArgument, 500)
@@ -54,7 +54,7 @@ export function define(command: Command): void {
         .choices(['debug', 'info', 'warn', 'error', 'fatal', 'panic'])
         .default('info'),
     )
-    .option('--log-as-json', 'log one JSON object a line')
+    .option('--log-as-json [value]', 'log one JSON object a line', switchArgument)
     .option('--exit-on-stdin-close', 'stop when standard input ends')
     .action(sidecar);
   for (const flag of WITHOUT_EFFECT) command.addOption(new Option(`--${flag} <value>`).hideHelp());
@@ -70,13 +70,16 @@ function inboundPortOption(): Option {
   return new Option(flags, "port for other apps' sidecars; 0: a free one").argParser(portArgument).default(0);
 }
 
-async function sidecar(flags: SidecarFlags): Promise<void> {
+async function sidecar(flags: SidecarFlags, command: Command): Promise<void> {
   const options = sidecarOptions(flags, process.env);
   const logger = createLogger({
     level: levelOf(flags.logLevel),
     json: flags.logAsJson === true,
     fields: { app_id: options.appId, scope: 'sidecar' },
   });
+  for (const flag of [...WITHOUT_EFFECT, ...SWITCHES_WITHOUT_EFFECT])
+    if (command.getOptionValue(flag.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())) !== undefined)
+      logger.warn(`--${flag} has no effect in Weft`);
   // Before anything is started, so that a signal during the start finds its handler.
   const signals = stopSignals(flags.exitOnStdinClose === true);
   const startedAt = performance.now();
