@@ -1,4 +1,4 @@
-import { grpcCode, messageOf } from '../../errors.js';
+import { grpcCode } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { HttpChannel } from '../app/channel.js';
 import type { AppCallback } from '../app/grpc-callback.js';
@@ -7,7 +7,7 @@ import { bulkSettings, type TopicSubscription, withDefault } from './subscriptio
 
 /** Subscriptions that the app itself names (reference §2.3): GET /dapr/subscribe, or ListTopicSubscriptions. */
 
-/** @throws Error when the app cannot be reached or its answer is not a list; the caller tries again */
+/** @throws Error when the app cannot be reached; the caller tries again */
 export async function listHttpSubscriptions(
   http: HttpChannel,
   appId: string,
@@ -26,9 +26,13 @@ export async function listHttpSubscriptions(
   }
   const text = reply.body.toString().trim();
   if (text === '') return [];
-  const list: unknown = parse(text);
+  const list = parse(text);
   if (list === null) return [];
-  if (!Array.isArray(list)) throw new Error('the answer of GET /dapr/subscribe is not a JSON array');
+  // An app that answers every path with something of its own subscribes to nothing; asking again would not change that.
+  if (!Array.isArray(list)) {
+    logger.error('app answered GET /dapr/subscribe with something that is not a JSON array, taken as no subscriptions');
+    return [];
+  }
   return withRoutes(list.map(fromJson), logger);
 }
 
@@ -67,11 +71,12 @@ function withRoutes(subscriptions: readonly TopicSubscription[], logger: Logger)
   });
 }
 
+/** @returns undefined when `text` is not JSON */
 function parse(text: string): unknown {
   try {
     return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`the answer of GET /dapr/subscribe is not JSON: ${messageOf(error)}`);
+  } catch {
+    return undefined;
   }
 }
 

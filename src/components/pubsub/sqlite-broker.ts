@@ -8,9 +8,9 @@ import type {
 import { messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { SqliteDatabase } from '../sqlite/database.js';
-import type { SqliteBrokerOptions } from './sqlite.js';
 import { Checkpointer } from './sqlite-checkpoint.js';
 import { SqliteConsumer } from './sqlite-consumer.js';
+import type { SqliteBrokerOptions } from './sqlite-options.js';
 import { BrokerRows } from './sqlite-rows.js';
 import { ChangeSignal } from './sqlite-signal.js';
 import { GroupWriter } from './sqlite-writer.js';

@@ -5,7 +5,7 @@ import { withDeadline } from '../../lib/async.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { SqliteDatabase } from '../sqlite/database.js';
 import { redeliveryDelay } from './options.js';
-import type { SqliteBrokerOptions } from './sqlite.js';
+import type { SqliteBrokerOptions } from './sqlite-options.js';
 import type { BrokerRows, Claimed, Group } from './sqlite-rows.js';
 import type { GroupWriter } from './sqlite-writer.js';
 

@@ -1,6 +1,6 @@
 import type Database from 'libsql';
 import type { Message, PublishRequest } from '../../blocks/pubsub/contract.js';
-import type { SqliteBrokerOptions } from './sqlite.js';
+import type { SqliteBrokerOptions } from './sqlite-options.js';
 
 export interface Group {
   readonly id: number;
