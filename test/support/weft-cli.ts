@@ -74,7 +74,10 @@ export async function createCliWorld(): Promise<CliWorld> {
     processes: () => processesWith(home),
     async close() {
       for (const child of started) if (child.exitCode === null) child.kill('SIGKILL');
-      await withDeadline(untilNone(home), 10_000, `processes of ${home}`).catch(() => {});
+      // What outlives its parent has failed its test; it must not live on beside the next one.
+      await withDeadline(untilNone(home), 10_000, `processes of ${home}`).catch(() => {
+        for (const line of processesWith(home)) process.kill(Number.parseInt(line, 10), 'SIGKILL');
+      });
       rmSync(home, { recursive: true, force: true });
     },
   };
