@@ -1,20 +1,19 @@
 import { statSync } from 'node:fs';
+import { messageOf } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 /** Size of the write-ahead log from which its pages are moved into the database file. */
 const LOG_LIMIT_BYTES = 4 * 1024 * 1024;
 /** Transactions between two looks at the log's size. */
-const LOOK_EVERY = 64;
+const LOOK_EVERY = 8;
+/** For how long the last step may wait for writers to pause, milliseconds; they wait as long for it in turn. */
+const PAUSE_LIMIT_MS = 200;
 
-/**
- * Moves the log into the database file, on a thread of the driver's: it reads, writes and syncs megabytes. Readers and writers go on
- * meanwhile. What the log holds afterwards is overwritten from its start, so its size is measured by what came since.
- */
+/** Moves the log into the database file, on a thread of the driver's, since that reads, writes and syncs megabytes. */
 export class Checkpointer {
   readonly #path: string;
   readonly #logger: Logger;
   #transactions = 0;
-  #moved = 0;
   #running: Promise<void> | undefined;
 
   constructor(path: string, logger: Logger) {
@@ -25,10 +24,8 @@ export class Checkpointer {
   /** A transaction was committed. */
   committed(): void {
     if (++this.#transactions % LOOK_EVERY !== 0 || this.#running) return;
-    // A log that is full-grown stays so: then the number of transactions stands for its content.
     const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size < LOG_LIMIT_BYTES || this.#transactions - this.#moved < LOOK_EVERY * 4) return;
-    this.#moved = this.#transactions;
+    if (size < LOG_LIMIT_BYTES) return;
     this.#running = this.#checkpoint().finally(() => {
       this.#running = undefined;
     });
@@ -41,15 +38,18 @@ export class Checkpointer {
   async #checkpoint(): Promise<void> {
     try {
       const { default: AsyncDatabase } = await import('libsql/promise');
-      const database = new AsyncDatabase(this.#path, { timeout: 0 });
+      const database = new AsyncDatabase(this.#path, { timeout: PAUSE_LIMIT_MS });
       try {
+        // The bulk of it beside the writers; then, with them held for a moment, what they added meanwhile. Without the second step
+        // a log that is written all the time would never start anew.
         await database.exec('PRAGMA wal_checkpoint(PASSIVE)');
+        await database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
       } finally {
         database.close();
       }
     } catch (error) {
       // The log only grows a little longer: the next look tries again.
-      this.#logger.debug('the log was not checkpointed', { error: String(error) });
+      this.#logger.debug('the log was not checkpointed', { error: messageOf(error) });
     }
   }
 }

@@ -16,7 +16,7 @@ import { silentLogger } from '../../../src/telemetry/logger.js';
 import { component } from '../../support/config-source.js';
 import { eventually } from '../../support/eventually.js';
 import { freePort } from '../../support/ports.js';
-import { publishing, pubsubFixture, QUICK } from '../../support/pubsub-fixture.js';
+import { pubsubFixture, QUICK } from '../../support/pubsub-fixture.js';
 
 type Stream = ClientDuplexStream<SubscribeTopicEventsRequestAlpha1, SubscribeTopicEventsResponseAlpha1>;
 
