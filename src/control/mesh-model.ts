@@ -1,20 +1,23 @@
 import type { ActorPlacement, AppConfiguration } from '../gen/weft/config/v1/config.js';
 import { appKey, type Instance } from '../model/instance.js';
 import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
+import type { MeshProfile } from '../model/mesh-profile.js';
 
 export interface MeshModelInput {
   readonly instances: readonly Instance[];
   readonly placements: readonly ActorPlacement[];
   readonly setFor: (instance: Instance) => ResourceSet;
+  readonly profile: MeshProfile;
 }
 
 /** @returns the model as it is now. Values are made on demand and once: instances of one app with one resource set share them. */
-export function buildMeshModel({ instances, placements, setFor }: MeshModelInput): MeshModel {
+export function buildMeshModel({ instances, placements, setFor, profile }: MeshModelInput): MeshModel {
   const resources = new Map<ResourceSet, Map<string, ResourceSet>>();
   const configurations = new Map<ResourceSet, Map<string, AppConfiguration>>();
   return {
     instances,
     placements,
+    profile,
     resourcesFor(instance) {
       const set = setFor(instance);
       return memo(resources, set, appKey(instance), () => scopedTo(instance, set));

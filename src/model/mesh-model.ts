@@ -1,5 +1,6 @@
 import type { ActorPlacement, AppConfiguration, Component, Subscription } from '../gen/weft/config/v1/config.js';
 import type { Instance } from './instance.js';
+import type { MeshProfile } from './mesh-profile.js';
 
 /** All validated resources of one set of directories. */
 export interface ResourceSet {
@@ -14,6 +15,8 @@ export interface ResourceSet {
     readonly namespace: string;
     /** App ids; empty: all. */
     readonly scopes: readonly string[];
+    /** RFC 3339, when the document says when it was made. */
+    readonly createdAt?: string;
     readonly spec: unknown;
     readonly source: string;
   }[];
@@ -28,6 +31,7 @@ export interface MeshModel {
   /** The effective Configuration of `instance`'s app. */
   configurationFor(instance: Instance): AppConfiguration;
   readonly placements: readonly ActorPlacement[];
+  readonly profile: MeshProfile;
 }
 
 export type { ActorPlacement, AppConfiguration, Component, Subscription };

@@ -12,6 +12,11 @@ export const SERVICE_GRPC_CLUSTER = 'local|service-grpc';
 /** The control plane; stands in the bootstrap. No `|`: Envoy makes this the `:authority` of its stream, and Node's HTTP/2 refuses it there. */
 export const ADS_CLUSTER = 'weft-control-plane';
 
+/** This sidecar's own secrets, over its Unix socket; stands in the bootstrap. */
+export const SDS_CLUSTER = 'weft-sds';
+/** Key with certificate, and roots, as listeners and clusters refer to them. */
+export const SDS_SECRETS = { identity: 'weft-identity', roots: 'weft-roots' } as const;
+
 export const LISTENERS = {
   apiHttp: 'api-http',
   apiGrpc: 'api-grpc',

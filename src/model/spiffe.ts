@@ -11,6 +11,9 @@ export interface SpiffeIdentity {
 export const TRUST_DOMAIN_PATTERN = /^[a-z0-9]([a-z0-9._-]{0,253}[a-z0-9])?$/;
 const MAX_ID_BYTES = 2048;
 
+/** The control plane's own identity; no app can get it. */
+export const CONTROL_PLANE = { namespace: 'weft-system', appId: 'weft-control-plane' } as const;
+
 /** @returns the SPIFFE ID as a URI */
 export const spiffeId = (identity: SpiffeIdentity): string =>
   `spiffe://${identity.trustDomain}/ns/${identity.namespace}/${identity.appId}`;
@@ -27,3 +30,7 @@ export function parseSpiffeId(uri: string): SpiffeIdentity | undefined {
     return undefined;
   return { trustDomain, namespace, appId };
 }
+
+/** @returns a regular expression (RE2, whole text) of every id that a workload of `trustDomain` may have */
+export const svidPattern = (trustDomain: string): string =>
+  `spiffe://${trustDomain.replaceAll('.', '\\.')}/ns/[a-z0-9]([a-z0-9-]*[a-z0-9])?/[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?`;

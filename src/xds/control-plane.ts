@@ -12,6 +12,7 @@ import { createResourceCatalog, type ResourceLoader, type ResourcePaths } from '
 import { statusRoutes } from '../control/status-routes.js';
 import { UsageError } from '../errors.js';
 import { type Clock, systemClock } from '../lib/clock.js';
+import { PLAIN_PROFILE } from '../mesh/profile.js';
 import type { Instance } from '../model/instance.js';
 import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
 import type { NodeIdentity } from '../model/names.js';
@@ -80,8 +81,9 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
 
   // What comes out: the model, and from it each node's snapshot.
   const setFor = (instance: Instance) => catalog.setFor(instance);
+  const profile = PLAIN_PROFILE;
   const model = () =>
-    buildMeshModel({ instances: registry.instances(), placements: placement.update(registry.instances()), setFor });
+    buildMeshModel({ instances: registry.instances(), placements: placement.update(registry.instances()), setFor, profile });
   const source = createModelSource({ model: model(), build: deps.snapshots.build, settleMs: options.settleMs, clock, logger });
   const server = new Server(GRPC_OPTIONS);
   const ads = addAdsService(server, { source, logger, metrics: metrics.ads });

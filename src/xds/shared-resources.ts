@@ -1,5 +1,6 @@
 import { appKey, type Instance } from '../model/instance.js';
 import type { ActorPlacement, MeshModel } from '../model/mesh-model.js';
+import type { MeshProfile } from '../model/mesh-profile.js';
 import type { Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Resource } from './resource.js';
@@ -44,7 +45,7 @@ export function createSharedBuilder(): SharedBuilder {
       if (before && fresh.has(namespace)) return before;
       fresh.add(namespace);
       const placements = model.placements.filter((placement) => placement.namespace === namespace);
-      const hosted = placements.map((placement) => actors.get(placement));
+      const hosted = placements.map((placement) => actors.get(placement)).filter((type) => type !== undefined);
       const known = [...apps.all()];
       const shared: SharedResources = {
         apps: apps.byKey(),
@@ -105,6 +106,7 @@ function createRouteTables() {
 
 interface KnownApp {
   readonly instances: readonly Instance[];
+  readonly profile: MeshProfile;
   readonly cluster: Resource;
   readonly endpoints: Resource;
   routes(namespace: string): AppRoutes;
@@ -126,14 +128,15 @@ function createAppCache() {
       }
       const next = new Map<string, KnownApp>();
       for (const [key, instances] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1)))
-        next.set(key, renewApp(known.get(key), instances));
+        next.set(key, renewApp(known.get(key), instances, model.profile));
       known = next;
     },
   };
 }
 
-function renewApp(before: KnownApp | undefined, instances: readonly Instance[]): KnownApp {
-  if (before && sameItems(before.instances, instances)) return before;
+function renewApp(before: KnownApp | undefined, instances: readonly Instance[], profile: MeshProfile): KnownApp {
+  const sameProfile = before?.profile === profile;
+  if (before && sameProfile && sameItems(before.instances, instances)) return before;
   const [first] = instances;
   if (!first) throw new Error('an app has at least one instance');
   const app = { namespace: first.namespace, appId: first.appId };
@@ -146,7 +149,8 @@ function renewApp(before: KnownApp | undefined, instances: readonly Instance[]):
   const fresh = appEndpoints(app, instances);
   return {
     instances,
-    cluster: before?.cluster ?? appClusterResource(app),
+    profile,
+    cluster: before && sameProfile ? before.cluster : appClusterResource(app, profile),
     endpoints: before?.endpoints.version === fresh.version ? before.endpoints : fresh,
     routes: before?.routes ?? routes,
   };
@@ -162,14 +166,19 @@ interface KnownActorType {
 /** Actor types by placement object: the control plane makes a new one for every generation. */
 function createActorCache() {
   let known = new Map<ActorPlacement, KnownActorType>();
-  const translate = (placement: ActorPlacement): KnownActorType => ({
-    cluster: actorClusterResource(placement.namespace, placement.actorType),
+  let profile: MeshProfile | undefined;
+  const translate = (placement: ActorPlacement, under: MeshProfile): KnownActorType => ({
+    cluster: actorClusterResource(placement, under),
     endpoints: actorEndpoints(placement),
   });
   return {
     adopt(model: MeshModel) {
-      known = new Map(model.placements.map((placement) => [placement, known.get(placement) ?? translate(placement)]));
+      if (profile !== model.profile) known.clear();
+      profile = model.profile;
+      known = new Map(
+        model.placements.map((placement) => [placement, known.get(placement) ?? translate(placement, model.profile)]),
+      );
     },
-    get: (placement: ActorPlacement): KnownActorType => known.get(placement) ?? translate(placement),
+    get: (placement: ActorPlacement): KnownActorType | undefined => known.get(placement),
   };
 }

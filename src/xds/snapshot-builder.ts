@@ -1,5 +1,6 @@
 import { appKey, type Instance } from '../model/instance.js';
 import type { MeshModel } from '../model/mesh-model.js';
+import type { MeshProfile } from '../model/mesh-profile.js';
 import type { NodeIdentity } from '../model/names.js';
 import { LayeredMap, type Resources } from './layered-map.js';
 import { named, stable } from './named.js';
@@ -25,8 +26,14 @@ interface NodeState {
   readonly snapshots: Readonly<Partial<Record<NodeIdentity['role'], Snapshot>>>;
 }
 
+interface Surroundings {
+  readonly profile: MeshProfile;
+  readonly shared: SharedResources;
+}
+
 interface EnvoyParts {
   readonly instance: Instance;
+  readonly profile: MeshProfile;
   readonly clusters: Resources;
   readonly listeners: Resources;
   readonly routes: Resources;
@@ -61,7 +68,7 @@ export function createSnapshotBuilder(): SnapshotBuilder {
       let snapshot: Snapshot;
       if (node.role === 'envoy') {
         const common = shared.forNamespace(model, instance.namespace);
-        envoy = envoyParts(instance, common, before?.envoy);
+        envoy = envoyParts(instance, { profile: model.profile, shared: common }, before?.envoy);
         snapshot = envoySnapshot(envoy, common, before?.snapshots.envoy);
       } else snapshot = service.build(model, instance, before?.snapshots.service);
       nodes.set(node.instanceId, { envoy, snapshots: { ...before?.snapshots, [node.role]: snapshot } });
@@ -70,14 +77,16 @@ export function createSnapshotBuilder(): SnapshotBuilder {
   };
 }
 
-function envoyParts(instance: Instance, shared: SharedResources, before: EnvoyParts | undefined): EnvoyParts {
+function envoyParts(instance: Instance, { profile, shared }: Surroundings, before: EnvoyParts | undefined): EnvoyParts {
   const endpoints = nodeEndpoints(instance, shared, before?.endpoints);
-  if (before?.instance === instance) return before.endpoints === endpoints ? before : { ...before, endpoints };
+  if (before?.instance === instance && before.profile === profile)
+    return before.endpoints === endpoints ? before : { ...before, endpoints };
   return {
     instance,
+    profile,
     endpoints,
     clusters: stable(before?.clusters, named(localClusters(instance))),
-    listeners: stable(before?.listeners, named(listeners(instance))),
+    listeners: stable(before?.listeners, named(listeners(instance, profile))),
     routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance)] : [])),
   };
 }

@@ -1,6 +1,8 @@
 import { Instance as InstanceMessage } from '../../src/gen/weft/registry/v1/registry.js';
+import { PLAIN_PROFILE } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
 import type { ActorPlacement, MeshModel, ResourceSet } from '../../src/model/mesh-model.js';
+import type { MeshProfile } from '../../src/model/mesh-profile.js';
 
 export const NO_RESOURCES: ResourceSet = { components: [], subscriptions: [], configurations: [], policies: [] };
 
@@ -9,9 +11,11 @@ export const modelOf = (
   instances: readonly Instance[],
   placements: readonly ActorPlacement[] = [],
   resources: ResourceSet = NO_RESOURCES,
+  profile: MeshProfile = PLAIN_PROFILE,
 ): MeshModel => ({
   instances,
   placements,
+  profile,
   resourcesFor: () => resources,
   configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [] }),
 });

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
+import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import { Secret } from '../../gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
+import { SPIFFECertValidatorConfig } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls_spiffe_validator_config.js';
 import type { DiscoveryRequest, DiscoveryResponse } from '../../gen/envoy/service/discovery/v3/discovery.js';
 import { SecretDiscoveryServiceService } from '../../gen/envoy/service/secret/v3/sds.js';
+import { SDS_SECRETS } from '../../model/names.js';
 import type { Logger } from '../../telemetry/logger.js';
 import type { SvidSource } from './svid-source.js';
-
-/** Names of the two secrets, as listeners and clusters refer to them. */
-export const SDS_SECRETS = { identity: 'weft-identity', roots: 'weft-roots' } as const;
 
 const SECRET_TYPE = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
@@ -100,9 +100,25 @@ function secretOf(name: string, source: SvidSource): Secret | undefined {
     const value = { certificateChain: inline(identity.chainPem), privateKey: inline(identity.privateKeyPem) };
     return Secret.fromPartial({ name, type: { $case: 'tlsCertificate', value } });
   }
-  if (name === SDS_SECRETS.roots && roots) {
-    const value = { trustedCa: { specifier: { $case: 'inlineString' as const, value: roots } } };
+  if (name === SDS_SECRETS.roots && identity && roots) {
+    const value = { customValidatorConfig: spiffeValidator(identity.trustDomain, roots) };
     return Secret.fromPartial({ name, type: { $case: 'validationContext', value } });
   }
   return undefined;
+}
+
+/**
+ * Envoy's own SPIFFE rules (X509-SVID §5.2), which its plain validator does not know: the leaf is no CA, may not sign certificates, and
+ * its URI is in our trust domain.
+ */
+function spiffeValidator(trustDomain: string, rootsPem: string): TypedExtensionConfig {
+  const trustBundle = { specifier: { $case: 'inlineString' as const, value: rootsPem } };
+  const config = SPIFFECertValidatorConfig.fromPartial({ trustDomains: [{ name: trustDomain, trustBundle }] });
+  return {
+    name: 'envoy.tls.cert_validator.spiffe',
+    typedConfig: {
+      typeUrl: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.SPIFFECertValidatorConfig',
+      value: Buffer.from(SPIFFECertValidatorConfig.encode(config).finish()),
+    },
+  };
 }

@@ -8,6 +8,7 @@ export interface SigningClientOptions {
   readonly address: string;
   readonly namespace: string;
   readonly appId: string;
+  readonly instanceId: string;
   /** PEM file with the mesh's roots; needed for `host:port`. */
   readonly trustAnchorsFile?: string;
   /** Bootstrap credential; secret. Read anew for every call, so that a rotated Kubernetes token is taken up. */
@@ -28,7 +29,12 @@ export function createSigningClient(options: SigningClientOptions): SigningClien
   return {
     sign: (csr, signal) =>
       new Promise((resolve, reject) => {
-        const request = { namespace: options.namespace, appId: options.appId, csr: Buffer.from(csr) };
+        const request = {
+          namespace: options.namespace,
+          appId: options.appId,
+          csr: Buffer.from(csr),
+          instanceId: options.instanceId,
+        };
         const call = client.sign(request, metadata(), { deadline: Date.now() + SIGN_DEADLINE_MS }, (error, response) => {
           signal.removeEventListener('abort', cancel);
           if (error) reject(new Error(error.details || error.message, { cause: error }));

@@ -62,7 +62,8 @@ export async function signSvid(issuer: Issuer, csr: Uint8Array, identity: Spiffe
   const parent = new x509.X509Certificate(issuer.certificatePem);
   const notAfter = new Date(Math.min(options.now.getTime() + options.ttlMs, parent.notAfter.getTime()));
   const notBefore = new Date(Math.max(options.now.getTime() - options.clockSkewMs, parent.notBefore.getTime()));
-  if (notAfter <= options.now) throw new CsrRefused('the signing certificate has expired; rotate the root (weft mtls renew)');
+  if (notAfter <= options.now)
+    throw new CsrRefused('the signing certificate has expired; rotate the root (weft mtls renew-certificate)');
   const serial = randomSerial();
   const leaf = await x509.X509CertificateGenerator.create({
     serialNumber: serial,

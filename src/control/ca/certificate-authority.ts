@@ -23,8 +23,8 @@ export interface CertificateAuthority {
   roots(): RootState['roots'];
   /** Calls back whenever `trusted` changes. @returns stop listening */
   onTrustChange(listener: () => void): () => void;
-  /** Starts a root rotation: trusted at once, signing after `propagationMs`. */
-  rotate(propagationMs: number): Promise<void>;
+  /** Starts a root rotation: trusted at once, signing after `propagationMs`. @returns milliseconds since the epoch */
+  rotate(propagationMs: number): Promise<{ readonly signsFromMs: number; readonly retiresMs: number }>;
   close(): void;
 }
 
@@ -78,6 +78,8 @@ export function createCertificateAuthority(options: CertificateAuthorityOptions)
       saveRoots(options.directory, state);
       scheduleRetirement();
       changed();
+      const signsFromMs = state.roots[0]?.signsFromMs ?? 0;
+      return { signsFromMs, retiresMs: signsFromMs + options.leafTtlMs };
     },
     close() {
       clearTimeout(retire);

@@ -1,78 +1,107 @@
-import type { Metadata, ServerErrorResponse, StatusObject } from '@grpc/grpc-js';
+import type { ServerErrorResponse, StatusObject } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import { messageOf } from '../../errors.js';
-import type { IdentityServer } from '../../gen/weft/identity/v1/identity.js';
+import type { IdentityServer, SignRequest } from '../../gen/weft/identity/v1/identity.js';
 import { APP_ID_PATTERN, NAMESPACE_PATTERN } from '../../model/instance.js';
+import { CONTROL_PLANE, spiffeId } from '../../model/spiffe.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { CsrRefused } from './authority.js';
 import type { CertificateAuthority } from './certificate-authority.js';
-import { type Claim, covers } from './join-token.js';
+import type { Caller, CredentialVerifier } from './credentials.js';
+import type { IssuedCertificates } from './issued.js';
+import { type Claim, covers, createJoinToken } from './join-token.js';
+import { type CallWithPeer, certifiedPeer } from './peer.js';
 
-/** Says what a caller's bootstrap credential proves, or why it proves nothing. One per kind of credential (issue 4: join token, Unix socket, Kubernetes). */
-export type CredentialVerifier = (metadata: Metadata) => Promise<Claim | string>;
+export interface IdentityServiceDeps {
+  readonly ca: CertificateAuthority;
+  readonly verify: CredentialVerifier;
+  readonly issued: IssuedCertificates;
+  readonly logger: Logger;
+  /** Makes join tokens and rotates roots: for the user of the control plane only, so undefined on a network port. */
+  readonly tokenKey?: Buffer;
+}
 
-/** A caller on the Unix socket is the user who owns its directory (mode 0700), and may run any app. */
-export const unixSocketVerifier: CredentialVerifier = async () => ({ namespace: '*', appId: '*' });
-
-/** @returns a verifier that hands the bearer credential to `verify` */
-export const bearerVerifier =
-  (verify: (credential: string) => Promise<Claim | string> | Claim | string): CredentialVerifier =>
-  async (metadata) => {
-    const [header] = metadata.get('authorization');
-    const credential = typeof header === 'string' && /^bearer /i.test(header) ? header.slice('bearer '.length).trim() : '';
-    return credential === '' ? 'no credential: start the sidecar with --join-token or WEFT_JOIN_TOKEN' : verify(credential);
-  };
+const MAX_TOKEN_TTL_MS = 365 * 24 * 3_600_000;
 
 /** @returns the gRPC implementation of `weft.identity.v1.Identity` */
-export function identityService(ca: CertificateAuthority, verify: CredentialVerifier, logger: Logger): IdentityServer {
+export function identityService(deps: IdentityServiceDeps): IdentityServer {
+  const { ca, verify, logger, tokenKey } = deps;
   return {
     sign(call, callback) {
-      const { namespace, appId, csr } = call.request;
-      sign({ namespace, appId }, csr, call.metadata).then(
+      const { namespace, appId } = call.request;
+      sign(call.request, callerOf(call), deps).then(
         (response) => callback(null, response),
         (error: unknown) => {
-          logger.warn('a certificate request was refused', { namespace, app_id: appId, reason: messageOf(error) });
+          logger.warn('a certificate request was refused', { namespace, app_id: appId, reason: textOf(error) });
           callback(refusal(error));
         },
       );
     },
     watchTrust(call) {
-      verify(call.metadata).then(
+      verify(callerOf(call)).then(
         (claim) => {
-          if (typeof claim === 'string') return call.destroy(Object.assign(new Error(claim), { code: status.UNAUTHENTICATED }));
+          if (typeof claim === 'string') return void call.emit('error', denied(status.UNAUTHENTICATED, claim));
           const send = () => call.write({ trustDomain: ca.trustDomain, rootsPem: ca.trusted() });
           const stop = ca.onTrustChange(send);
-          call.on('close', stop);
-          call.on('cancelled', stop);
+          for (const event of ['close', 'cancelled', 'error']) call.on(event, stop);
           send();
         },
-        (error: Error) => call.destroy(error),
+        (error: unknown) => call.emit('error', refusal(error)),
+      );
+    },
+    createJoinToken({ request }, callback) {
+      if (!tokenKey) return callback(NOT_HERE);
+      const { namespace, appId, ttlMs } = request;
+      const problem = problemOf(request) ?? (ttlMs > 0 && ttlMs <= MAX_TOKEN_TTL_MS ? undefined : 'the lifetime is out of range');
+      if (problem) return callback(denied(status.INVALID_ARGUMENT, problem));
+      const expiresMs = Date.now() + ttlMs;
+      callback(null, { token: createJoinToken(tokenKey, { namespace, appId }, expiresMs), expiresMs });
+    },
+    rotateRoot({ request }, callback) {
+      if (!tokenKey) return callback(NOT_HERE);
+      ca.rotate(request.propagationMs).then(
+        (times) => {
+          logger.info('root rotation started', { signs_from: new Date(times.signsFromMs).toISOString() });
+          callback(null, times);
+        },
+        (error: unknown) => callback(denied(status.FAILED_PRECONDITION, messageOf(error))),
       );
     },
   };
-
-  async function sign(asked: Claim, csr: Uint8Array, metadata: Metadata) {
-    const claim = await verify(metadata);
-    if (typeof claim === 'string') throw denied(status.UNAUTHENTICATED, claim);
-    if (!NAMESPACE_PATTERN.test(asked.namespace) || !APP_ID_PATTERN.test(asked.appId))
-      throw denied(status.INVALID_ARGUMENT, 'not a valid namespace and app id');
-    if (!covers(claim, asked)) {
-      throw denied(
-        status.PERMISSION_DENIED,
-        `the credential is for ${claim.namespace}/${claim.appId}, not for ${asked.namespace}/${asked.appId}`,
-      );
-    }
-    const svid = await ca.sign(csr, asked);
-    return {
-      chainPem: svid.chainPem,
-      trustDomain: ca.trustDomain,
-      notBeforeMs: svid.notBefore.getTime(),
-      notAfterMs: svid.notAfter.getTime(),
-    };
-  }
 }
 
 const denied = (code: status, details: string): Partial<StatusObject> => ({ code, details });
+const NOT_HERE = denied(status.PERMISSION_DENIED, 'only on the Unix socket of the control plane');
+
+const callerOf = (call: CallWithPeer & Pick<Caller, 'metadata'>): Caller => ({
+  metadata: call.metadata,
+  certified: certifiedPeer(call)?.identity,
+});
+
+function problemOf({ namespace, appId }: Claim): string | undefined {
+  if (!NAMESPACE_PATTERN.test(namespace) || !APP_ID_PATTERN.test(appId)) return 'not a valid namespace and app id';
+  return namespace === CONTROL_PLANE.namespace ? `namespace ${namespace} is the control plane's own` : undefined;
+}
+
+async function sign({ namespace, appId, csr, instanceId }: SignRequest, caller: Caller, deps: IdentityServiceDeps) {
+  const asked = { namespace, appId };
+  const claim = await deps.verify(caller);
+  if (typeof claim === 'string') throw denied(status.UNAUTHENTICATED, claim);
+  const problem = problemOf(asked);
+  if (problem) throw denied(status.INVALID_ARGUMENT, problem);
+  if (!covers(claim, asked)) {
+    const proven = `${claim.namespace}/${claim.appId}`;
+    throw denied(status.PERMISSION_DENIED, `the credential is for ${proven}, not for ${namespace}/${appId}`);
+  }
+  const { ca, issued } = deps;
+  const svid = await ca.sign(csr, asked);
+  const times = { notBeforeMs: svid.notBefore.getTime(), notAfterMs: svid.notAfter.getTime() };
+  const id = spiffeId({ trustDomain: ca.trustDomain, ...asked });
+  if (instanceId.length > 0 && instanceId.length <= 256) issued.note({ instanceId, id, serial: svid.serial, ...times });
+  return { chainPem: svid.chainPem, trustDomain: ca.trustDomain, ...times };
+}
+
+const textOf = (error: unknown) => (error as { readonly details?: string }).details ?? messageOf(error);
 
 function refusal(error: unknown): ServerErrorResponse | Partial<StatusObject> {
   if (error instanceof CsrRefused) return denied(status.INVALID_ARGUMENT, error.message);

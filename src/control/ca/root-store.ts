@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { messageOf, UsageError } from '../../errors.js';
@@ -58,6 +58,8 @@ export function loadOwnCa(
   ];
   const issuer = certificate(certificatePem, files.issuer);
   const anchors = (anchorsPem.match(PEM_BLOCK) ?? [anchorsPem]).map((block) => certificate(block, files.anchors));
+  const key = privateKey(privateKeyPem, files.key);
+  if (!issuer.checkPrivateKey(key)) throw new UsageError(`${files.key}: not the key of ${files.issuer}`);
   if (!issuer.ca) throw new UsageError(`${files.issuer}: not a CA certificate (basicConstraints CA:TRUE is missing)`);
   // Names can repeat over a rotation; only the signature tells whose child the issuer is.
   if (!anchors.some((anchor) => issuer.verify(anchor.publicKey)))
@@ -65,7 +67,7 @@ export function loadOwnCa(
   return {
     trustDomain,
     anchorsPem,
-    roots: [{ certificatePem, privateKeyPem, signsFromMs: 0, trustedUntilMs: Date.parse(issuer.validTo) }],
+    roots: [{ certificatePem, privateKeyPem: pkcs8(key), signsFromMs: 0, trustedUntilMs: Date.parse(issuer.validTo) }],
   };
 }
 
@@ -77,7 +79,8 @@ export async function rotateRoot(
 ): Promise<RootState> {
   const signsFromMs = now.getTime() + times.propagationMs;
   const root = await createRoot(state.trustDomain, now);
-  const old = state.roots.map((each) => ({
+  const alive = state.roots.filter((each) => each.trustedUntilMs > now.getTime());
+  const old = alive.map((each) => ({
     ...each,
     trustedUntilMs: Math.min(each.trustedUntilMs, signsFromMs + times.leafTtlMs),
   }));
@@ -132,3 +135,18 @@ function certificate(pem: string, path: string): X509Certificate {
     throw new UsageError(`${path}: holds no PEM certificate`);
   }
 }
+
+/** The kind of key that we sign with; OpenSSL's and Dapr's own form (SEC 1) is taken too. */
+function privateKey(pem: string, path: string): KeyObject {
+  let key: KeyObject;
+  try {
+    key = createPrivateKey(pem);
+  } catch {
+    throw new UsageError(`${path}: holds no private key in PEM`);
+  }
+  if (key.asymmetricKeyDetails?.namedCurve !== 'prime256v1')
+    throw new UsageError(`${path}: the issuer's key must be ECDSA P-256 (openssl ecparam -name prime256v1 -genkey)`);
+  return key;
+}
+
+const pkcs8 = (key: KeyObject): string => key.export({ type: 'pkcs8', format: 'pem' }).toString();

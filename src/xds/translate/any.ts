@@ -7,13 +7,16 @@ import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
 import { Router } from '../../gen/envoy/extensions/filters/http/router/v3/router.js';
 import { HttpConnectionManager } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { RBAC as NetworkRbac } from '../../gen/envoy/extensions/filters/network/rbac/v3/rbac.js';
 import { PreviousHostsPredicate } from '../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
-import { UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
+import { RawBuffer } from '../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.js';
+import { DownstreamTlsContext, UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
 import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
 import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { ActorPlacement, AppConfiguration, Component, Subscription } from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
+import { SetConnectionState } from '../../gen/weft/envoy/v1/set_filter_state.js';
 
 /** What ts-proto generates for a message. */
 export interface Codec<T> {
@@ -45,6 +48,10 @@ export const messageTypes = {
   router: type('envoy.extensions.filters.http.router.v3.Router', Router),
   httpProtocolOptions: type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', HttpProtocolOptions),
   upstreamTls: type('envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext', UpstreamTlsContext),
+  downstreamTls: type('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext', DownstreamTlsContext),
+  rawBuffer: type('envoy.extensions.transport_sockets.raw_buffer.v3.RawBuffer', RawBuffer),
+  networkRbac: type('envoy.extensions.filters.network.rbac.v3.RBAC', NetworkRbac),
+  setConnectionState: type('envoy.extensions.filters.network.set_filter_state.v3.Config', SetConnectionState),
   previousHosts: type('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', PreviousHostsPredicate),
   headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
   earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),

@@ -5,11 +5,14 @@ import type { TransportSocket } from '../../gen/envoy/config/core/v3/base.js';
 import type { Http1ProtocolOptions, Http2ProtocolOptions } from '../../gen/envoy/config/core/v3/protocol.js';
 import { UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
 import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
+import type { ActorPlacement } from '../../gen/weft/config/v1/config.js';
 import type { Instance } from '../../model/instance.js';
+import type { MeshProfile } from '../../model/mesh-profile.js';
 import { actorCluster, appCluster, LOCAL_APP_CLUSTER, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
 import { http1, http2 } from './http-options.js';
+import { upstreamTls } from './mtls.js';
 import { makeResource } from './resource.js';
 import { ads, duration, pipe, tcp } from './values.js';
 
@@ -31,16 +34,20 @@ const betweenSidecars = () =>
   );
 
 /** @returns the cluster of all instances of an app; which they are comes as EDS */
-export function appClusterResource(app: { readonly namespace: string; readonly appId: string }): Resource {
+export function appClusterResource(app: { readonly namespace: string; readonly appId: string }, profile: MeshProfile): Resource {
   const name = appCluster(app.namespace, app.appId);
-  return makeResource(messageTypes.cluster, name, { ...baseApp, name });
+  return makeResource(messageTypes.cluster, name, { ...baseApp, name, ...security(profile, [app]) });
 }
 
 /** @returns the consistent-hash cluster of an actor type's hosts */
-export function actorClusterResource(namespace: string, actorType: string): Resource {
+export function actorClusterResource({ namespace, actorType, hosts }: ActorPlacement, profile: MeshProfile): Resource {
   const name = actorCluster(namespace, actorType);
-  return makeResource(messageTypes.cluster, name, { ...baseActor, name });
+  const apps = [...new Set(hosts.map(({ appId }) => appId))].sort().map((appId) => ({ namespace, appId }));
+  return makeResource(messageTypes.cluster, name, { ...baseActor, name, ...security(profile, apps) });
 }
+
+const security = (profile: MeshProfile, peers: Parameters<typeof upstreamTls>[1]) =>
+  profile.mtls === 'own' ? upstreamTls(profile, peers) : undefined;
 
 /** @returns the clusters that only this instance's Envoy has: its app, and its filter service */
 export function localClusters(instance: Instance): readonly Resource[] {

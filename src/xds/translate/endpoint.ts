@@ -5,6 +5,7 @@ import type { Instance } from '../../model/instance.js';
 import { actorCluster, appCluster } from '../../model/names.js';
 import type { Resource } from '../resource.js';
 import { messageTypes } from './any.js';
+import { OWN_SOCKET } from './mtls.js';
 import { makeResource } from './resource.js';
 import { pipe, tcp } from './values.js';
 
@@ -26,7 +27,7 @@ export function appEndpoints(
   const self = ready.filter((instance) => instance.instanceId === own?.instanceId && instance.sockets);
   const others = ready.filter((instance) => !self.includes(instance)).sort((a, b) => byText(a.instanceId, b.instanceId));
   const levels = [
-    self.map((instance) => endpoint(pipe(instance.sockets?.self ?? ''), HealthStatus.HEALTHY)),
+    self.map((instance) => ({ ...endpoint(pipe(instance.sockets?.self ?? ''), HealthStatus.HEALTHY), metadata: OWN_SOCKET })),
     others.map((instance) => endpoint(tcp(instance.address, instance.inboundPort), healthOf(instance))),
   ].filter((level) => level.length > 0);
   return assignment(appCluster(app.namespace, app.appId), levels);
@@ -41,13 +42,16 @@ export function actorEndpoints(placement: ActorPlacement, own?: Instance): Resou
   const endpoints = hosts.map((host) => {
     const isOwn = own?.sockets !== undefined && host.instanceId === own.instanceId;
     const address = isOwn ? pipe(own.sockets?.serviceHttp ?? '') : tcp(host.address, host.port);
-    return { ...endpoint(address, HealthStatus.HEALTHY), metadata: hashKey(host.instanceId) };
+    return { ...endpoint(address, HealthStatus.HEALTHY), metadata: hashKey(host.instanceId, isOwn) };
   });
   return assignment(actorCluster(placement.namespace, placement.actorType), endpoints.length > 0 ? [endpoints] : []);
 }
 
 // Envoy hashes this instead of the address, so that all processes build the same table whatever they call the host.
-const hashKey = (key: string) => ({ filterMetadata: { 'envoy.lb': { hash_key: key } }, typedFilterMetadata: {} });
+const hashKey = (key: string, isOwn: boolean) => ({
+  filterMetadata: { 'envoy.lb': { hash_key: key }, ...(isOwn ? OWN_SOCKET.filterMetadata : {}) },
+  typedFilterMetadata: {},
+});
 
 /** An instance whose lease is lost may live: it gets traffic again when no healthy one is left. */
 const healthOf = (instance: Instance) => (instance.lease === 'lost' ? HealthStatus.UNHEALTHY : HealthStatus.HEALTHY);

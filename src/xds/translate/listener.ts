@@ -1,9 +1,9 @@
 import type { Address } from '../../gen/envoy/config/core/v3/address.js';
-import { TrafficDirection } from '../../gen/envoy/config/core/v3/base.js';
+import { TrafficDirection, type TransportSocket } from '../../gen/envoy/config/core/v3/base.js';
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import { HttpProtocolOptions } from '../../gen/envoy/config/core/v3/protocol.js';
 import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
-import { FilterChain } from '../../gen/envoy/config/listener/v3/listener_components.js';
+import { type Filter, FilterChain } from '../../gen/envoy/config/listener/v3/listener_components.js';
 import {
   HttpConnectionManager,
   HttpConnectionManager_CodecType,
@@ -11,6 +11,7 @@ import {
   HttpConnectionManager_ServerHeaderTransformation,
 } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Instance } from '../../model/instance.js';
+import type { MeshProfile } from '../../model/mesh-profile.js';
 import { LISTENERS, ROUTES } from '../../model/names.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
@@ -19,6 +20,8 @@ import { filterChain } from './filters/index.js';
 import type { Direction } from './filters/module.js';
 import { http1, http2 } from './http-options.js';
 import { localReply } from './local-reply.js';
+import { inboundTls } from './mtls.js';
+import { certifiedCaller, peerFilters } from './peer.js';
 import { makeResource } from './resource.js';
 import { ads, duration, pipe, tcp } from './values.js';
 
@@ -35,14 +38,18 @@ interface ListenerPlan {
   readonly address: Address;
   readonly direction: Direction;
   readonly earlyHeaders: readonly TypedExtensionConfig[];
+  /** Absent: plain. */
+  readonly transportSocket?: TransportSocket;
+  /** Before the HTTP connection manager. */
+  readonly networkFilters?: readonly Filter[];
 }
 
 /** @returns the listeners of one instance's Envoy (design §3); API ports are Envoy's only when it has the API door */
-export function listeners(instance: Instance): readonly Resource[] {
-  return plans(instance).map((plan) => makeResource(messageTypes.listener, plan.name, listener(plan, instance)));
+export function listeners(instance: Instance, profile: MeshProfile): readonly Resource[] {
+  return plans(instance, profile).map((plan) => makeResource(messageTypes.listener, plan.name, listener(plan, instance)));
 }
 
-function plans(instance: Instance): ListenerPlan[] {
+function plans(instance: Instance, profile: MeshProfile): ListenerPlan[] {
   const { sockets, apiDoor, apiAddress, httpPort, grpcPort, address, inboundPort, appPort } = instance;
   const api = { direction: 'api', earlyHeaders: fromApp(instance) } as const;
   const inbound = { direction: 'inbound' } as const;
@@ -53,10 +60,17 @@ function plans(instance: Instance): ListenerPlan[] {
   }
   if (sockets?.loopback) found.push({ name: LISTENERS.loopback, address: pipe(sockets.loopback), ...api });
   if (appPort > 0 && inboundPort > 0)
-    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), earlyHeaders: fromSidecar, ...inbound });
+    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), ...fromOthers(profile), ...inbound });
   if (appPort > 0 && sockets?.self)
     found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf, ...inbound });
   return found;
+}
+
+/** Who may connect from outside, and how what they send is read. */
+function fromOthers(profile: MeshProfile): Pick<ListenerPlan, 'earlyHeaders' | 'transportSocket' | 'networkFilters'> {
+  if (profile.mtls !== 'own') return { earlyHeaders: fromSidecar };
+  const earlyHeaders = [...fromSidecar, certifiedCaller];
+  return { earlyHeaders, transportSocket: inboundTls(profile), networkFilters: peerFilters(profile) };
 }
 
 /** Spread and not merged by fromPartial, which copies deeply: a thousand nodes have five listeners each. */
@@ -74,7 +88,9 @@ function listener(plan: ListenerPlan, instance: Instance): Listener {
     trafficDirection: plan.direction === 'api' ? TrafficDirection.OUTBOUND : TrafficDirection.INBOUND,
     // With SO_REUSEPORT a second sidecar on the same port would start, and get half of the connections.
     enableReusePort: isTcp ? false : undefined,
-    filterChains: [{ ...baseFilterChain, filters: [filter] }],
+    filterChains: [
+      { ...baseFilterChain, filters: [...(plan.networkFilters ?? []), filter], transportSocket: plan.transportSocket },
+    ],
   };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { buildMeshModel, mergeSpecs } from '../../../src/control/mesh-model.js';
 import { Component } from '../../../src/gen/weft/config/v1/config.js';
+import { PLAIN_PROFILE } from '../../../src/mesh/profile.js';
 import type { ResourceSet } from '../../../src/model/mesh-model.js';
 import { instanceOf } from '../../support/instances.js';
 
@@ -14,7 +15,7 @@ const setOf = (change: Partial<ResourceSet>): ResourceSet => ({
   ...change,
 });
 const modelOf = (set: ResourceSet, ...instances: ReturnType<typeof instanceOf>[]) =>
-  buildMeshModel({ instances, placements: [], setFor: () => set });
+  buildMeshModel({ instances, placements: [], setFor: () => set, profile: PLAIN_PROFILE });
 
 describe('the mesh model', () => {
   it('gives an app the resources of its namespace and scopes', () => {

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SDS_SECRETS, startSdsServer } from '../../../../src/agent/identity/sds-server.js';
+import { startSdsServer } from '../../../../src/agent/identity/sds-server.js';
 import { type SigningClient, startSvidSource, untilRenewal } from '../../../../src/agent/identity/svid-source.js';
 import { createRoot } from '../../../../src/control/ca/authority.js';
 import { createCertificateAuthority } from '../../../../src/control/ca/certificate-authority.js';
 import { Secret } from '../../../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
 import { DiscoveryRequest, type DiscoveryResponse } from '../../../../src/gen/envoy/service/discovery/v3/discovery.js';
 import { SecretDiscoveryServiceClient } from '../../../../src/gen/envoy/service/secret/v3/sds.js';
+import { SDS_SECRETS } from '../../../../src/model/names.js';
 import { silentLogger } from '../../../../src/telemetry/logger.js';
 
 const cleanups: (() => void)[] = [];
