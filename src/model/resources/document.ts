@@ -83,8 +83,18 @@ function toEntry(kind: string, parsed: unknown, raw: { readonly spec?: unknown }
     case 'Configuration':
       return { ...id, of: 'configuration', value: { name: metadata.name, spec: withoutNulls(raw.spec ?? {}), source } };
     default:
-      return { ...id, of: 'policy', value: { ...id, scopes: scopes ?? [], spec: withoutNulls(raw.spec) } };
+      return {
+        ...id,
+        of: 'policy',
+        value: { ...id, ...createdAt(metadata), scopes: scopes ?? [], spec: withoutNulls(raw.spec) },
+      };
   }
+}
+
+/** The API server's time stamp, by which the older one of two routes counts. */
+function createdAt(metadata: object) {
+  const { creationTimestamp: at } = metadata as { readonly creationTimestamp?: unknown };
+  return typeof at === 'string' ? { createdAt: at } : {};
 }
 
 /**

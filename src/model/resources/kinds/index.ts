@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { backendTrafficPolicySchema } from './backend-traffic-policy.js';
 import { componentSchema } from './component.js';
 import { configurationSchema } from './configuration.js';
 import { httpEndpointSchema } from './http-endpoint.js';
@@ -28,4 +29,5 @@ export const kinds: Readonly<Record<string, KindSchemas>> = {
   HTTPRoute: kind('gateway.networking.k8s.io', httpRouteSchema),
   GRPCRoute: kind('gateway.networking.k8s.io', grpcRouteSchema),
   TrafficSplit: kind('split.smi-spec.io', trafficSplitSchema),
+  BackendTrafficPolicy: kind('gateway.envoyproxy.io', backendTrafficPolicySchema),
 };

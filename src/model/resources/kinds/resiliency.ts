@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unknownTrips } from '../../traffic/trip.js';
 import { strict } from '../problem.js';
 import { duration, durationOrMs, optional, resource, scopes, text } from '../schema.js';
 
@@ -35,22 +36,28 @@ const actor = strict({
 });
 const direction = optional(strict(names));
 
-export const resiliencySchema = resource(['dapr.io/v1alpha1'], {
-  spec: strict({
-    policies: optional(
-      strict({
-        timeouts: named(z.union([duration, z.number().int()])),
-        retries: named(retry),
-        circuitBreakers: named(circuitBreaker),
-      }),
-    ),
-    targets: optional(
-      strict({
-        apps: named(strict({ ...names, circuitBreakerCacheSize: size })),
-        actors: named(actor),
-        components: named(strict({ inbound: direction, outbound: direction })),
-      }),
-    ),
-  }),
-  scopes,
+export const resiliencySpec = strict({
+  policies: optional(
+    strict({
+      timeouts: named(z.union([duration, z.number().int()])),
+      retries: named(retry),
+      circuitBreakers: named(circuitBreaker),
+    }),
+  ),
+  targets: optional(
+    strict({
+      apps: named(strict({ ...names, circuitBreakerCacheSize: size })),
+      actors: named(actor),
+      components: named(strict({ inbound: direction, outbound: direction })),
+    }),
+  ),
+}).superRefine((spec, context) => {
+  for (const name of unknownTrips(spec))
+    context.addIssue({
+      code: 'custom',
+      path: ['policies', 'circuitBreakers', name, 'trip'],
+      message:
+        'expected consecutiveFailures > N (or >= N) for calls between apps; change it, or name the breaker for components only',
+    });
 });
+export const resiliencySchema = resource(['dapr.io/v1alpha1'], { spec: resiliencySpec, scopes });

@@ -1,0 +1,130 @@
+import type { z } from 'zod';
+import { parseGoDuration } from '../../lib/duration.js';
+import { resiliencySpec } from '../resources/kinds/resiliency.js';
+import type { Policy } from './document.js';
+import type { CodeRange, RetryRule } from './route.js';
+import { consecutiveFailuresOf, DEFAULT_TRIP } from './trip.js';
+
+/** Dapr's Resiliency for calls between apps and of actors (reference §4.4): which named policies are in force for a target. */
+
+export interface CircuitBreakerRule {
+  /** An instance that fails so often in a row gets no more calls … */
+  readonly failures: number;
+  /** … for so many milliseconds. */
+  readonly openMs: number;
+}
+
+export interface TargetResiliency {
+  /** Of one try, milliseconds; 0: no limit. */
+  readonly timeoutMs: number;
+  /** Undefined: only what never reached the target is tried again. */
+  readonly retry?: RetryRule | undefined;
+  readonly breaker?: CircuitBreakerRule | undefined;
+}
+
+export interface ResiliencyRules {
+  /** Undefined: nothing is said about the app. `<app>.<namespace>` as a target is meant before `<app>`. */
+  app(target: { readonly namespace: string; readonly appId: string }): TargetResiliency | undefined;
+  actor(type: string): TargetResiliency | undefined;
+}
+
+type Spec = z.infer<typeof resiliencySpec>;
+type Policies = NonNullable<Spec['policies']>;
+type Targets = NonNullable<Spec['targets']>;
+type Names = {
+  readonly timeout?: string | undefined;
+  readonly retry?: string | undefined;
+  readonly circuitBreaker?: string | undefined;
+};
+
+/** @param documents Resiliency policies; of two with one entry the later one counts, as in Dapr */
+export function resiliencyRules(documents: readonly Policy[]): ResiliencyRules {
+  const specs = documents.map(({ spec }) => resiliencySpec.parse(spec));
+  const policies = merged(specs.map((spec) => spec.policies ?? {})) as Policies;
+  const targets = merged(specs.map((spec) => spec.targets ?? {})) as Targets;
+  const resolve = (named: Names | undefined, kind: 'App' | 'Actor') => {
+    const names = named ?? defaultNames(policies, kind);
+    return names && resolveNames(policies, names);
+  };
+  return {
+    app: ({ namespace, appId }) => resolve(targets.apps?.[`${appId}.${namespace}`] ?? targets.apps?.[appId], 'App'),
+    actor: (type) => resolve(targets.actors?.[type], 'Actor'),
+  };
+}
+
+/** Two levels deep: `policies.retries.<name>`. */
+function merged(parts: readonly Readonly<Record<string, unknown>>[]): unknown {
+  const all: Record<string, Record<string, unknown>> = {};
+  for (const part of parts)
+    for (const [group, entries] of Object.entries(part)) all[group] = { ...all[group], ...(entries as Record<string, unknown>) };
+  return all;
+}
+
+/** A target that is named takes only what it names; every other one takes the defaults, the narrower one before the general one. */
+function defaultNames(policies: Policies, kind: 'App' | 'Actor'): Names | undefined {
+  const pick = (group: Readonly<Record<string, unknown>> | undefined, what: string) =>
+    [`Default${kind}${what}Policy`, `Default${what}Policy`].find((name) => group?.[name] !== undefined);
+  const names = {
+    timeout: pick(policies.timeouts, 'Timeout'),
+    retry: pick(policies.retries, 'Retry'),
+    circuitBreaker: pick(policies.circuitBreakers, 'CircuitBreaker'),
+  };
+  return Object.values(names).some((name) => name !== undefined) ? names : undefined;
+}
+
+function resolveNames({ timeouts, retries, circuitBreakers }: Policies, names: Names): TargetResiliency {
+  const retry = names.retry === undefined ? undefined : retries?.[names.retry];
+  const breaker = names.circuitBreaker === undefined ? undefined : circuitBreakers?.[names.circuitBreaker];
+  return {
+    timeoutMs: Math.max(0, millis(names.timeout === undefined ? undefined : timeouts?.[names.timeout], 0)),
+    retry: retry && retryRule(retry),
+    breaker: breaker && breakerRule(breaker),
+  };
+}
+
+const millis = (value: string | number | undefined, otherwise: number): number =>
+  value === undefined ? otherwise : Math.round(typeof value === 'number' ? value : (parseGoDuration(value) ?? otherwise));
+
+const CONSTANT_MS = 5000;
+const EXPONENTIAL = { firstMs: 500, maxMs: 60_000 } as const;
+/** Dapr's -1, for ever: more tries than anybody waits for. */
+const UNLIMITED = 0x7fff_ffff;
+/** What counts as failed for an app (reference §1.3): a status above 399, a gRPC code that is not OK. */
+const FAILED_STATUSES: readonly CodeRange[] = [[400, 599]];
+const FAILED_GRPC: readonly CodeRange[] = [[1, 16]];
+
+function retryRule(retry: NonNullable<Policies['retries']>[string]): RetryRule {
+  const constantMs = Math.max(1, millis(retry.duration, CONSTANT_MS));
+  const exponential = {
+    waitMs: EXPONENTIAL.firstMs,
+    maxWaitMs: Math.max(EXPONENTIAL.firstMs, millis(retry.maxInterval, EXPONENTIAL.maxMs)),
+  };
+  const maxRetries = retry.maxRetries ?? -1;
+  return {
+    retries: maxRetries < 0 ? UNLIMITED : maxRetries,
+    statuses: ranges(retry.matching?.httpStatusCodes) ?? FAILED_STATUSES,
+    grpcCodes: ranges(retry.matching?.gRPCStatusCodes) ?? FAILED_GRPC,
+    ...(retry.policy === 'exponential' ? exponential : { waitMs: constantMs, maxWaitMs: constantMs }),
+  };
+}
+
+/** @param codes `429,500-599` */
+function ranges(codes: string | undefined): readonly CodeRange[] | undefined {
+  if (codes === undefined) return undefined;
+  return codes
+    .split(',')
+    .map((part): CodeRange => {
+      const [from = 0, to = from] = part.split('-').map((text) => Number(text.trim()));
+      return [from, to];
+    })
+    .sort(([a], [b]) => a - b);
+}
+
+const OPEN_MS = 60_000;
+
+function breakerRule({ trip, timeout }: NonNullable<Policies['circuitBreakers']>[string]): CircuitBreakerRule {
+  const failures = consecutiveFailuresOf(trip ?? DEFAULT_TRIP);
+  // Loading has refused every other expression for a target like this one.
+  if (failures === undefined) throw new Error(`the circuit breaker trips on ${trip}`);
+  return { failures, openMs: Math.max(1, millis(timeout, OPEN_MS)) };
+}
