@@ -16,7 +16,7 @@ export interface AppTarget {
 export const NO_TIMEOUT = duration(0);
 
 /** Never leave this sidecar: they address the API, not the app. */
-const API_HEADERS = ['dapr-api-token', 'dapr-app-id'];
+export const API_HEADERS = ['dapr-api-token', 'dapr-app-id'];
 
 const all = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
 
@@ -76,7 +76,8 @@ export function actorRoutes(namespace: string, actorType: string): Any {
       },
     },
     requestHeadersToAdd: [overwrite(HEADERS.to, 'actor')],
-    requestHeadersToRemove: API_HEADERS,
+    // The inbound listener of another host says whether a call is remote.
+    requestHeadersToRemove: [...API_HEADERS, 'x-dapr-remote'],
     responseHeadersToRemove: [HEADERS.actorMoved],
   });
   return pack(messageTypes.routeList, RouteList.fromPartial({ routes: [call, toService(SERVICE_HTTP_CLUSTER)] }));

@@ -10,6 +10,7 @@ import { act, byPrefix, byValue, whenHeaders } from './matcher.js';
 import { makeResource } from './resource.js';
 import { connectionRetry } from './retry.js';
 import {
+  API_HEADERS,
   type AppTarget,
   actorRoutes,
   headerRoute,
@@ -103,7 +104,7 @@ export function inboundRoutes(instance: Instance): Resource {
     Route.fromPartial({
       match: isGrpc ? { ...all, grpc: {} } : all,
       action: { $case: 'route', value: app },
-      requestHeadersToRemove: [HEADERS.to],
+      requestHeadersToRemove: [HEADERS.to, ...API_HEADERS],
     }),
   ];
   // An HTTP call to a gRPC app: the filter service makes AppCallback.OnInvoke of it.
@@ -125,7 +126,8 @@ function makeRoutes(name: string, table: { routes: readonly Route[]; matcher?: M
         name,
         domains: ['*'],
         routes: [...table.routes],
-        retryPolicy: connectionRetry,
+        // An inbound table has one upstream of each kind, on this host: there is nobody else to try.
+        retryPolicy: table.matcher ? connectionRetry : undefined,
       },
     ],
   });
