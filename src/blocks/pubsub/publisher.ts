@@ -155,7 +155,7 @@ interface Surroundings {
 function payload(
   call: PublishCall,
   meta: PublishMetadata,
-  { hosted, appId, nowMs }: Surroundings,
+  { hosted, newTrace, appId, nowMs }: Surroundings,
 ): Omit<PublishRequest, 'topic'> {
   const { data, contentType, topic, pubsubName } = call;
   const metadata = travellingMetadata(call.metadata);
