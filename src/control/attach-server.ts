@@ -2,6 +2,7 @@ import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, sta
 import { messageOf } from '../errors.js';
 import { type AttachRequest, type AttachResponse, type Instance, RegistryService } from '../gen/weft/registry/v1/registry.js';
 import type { Logger } from '../telemetry/logger.js';
+import type { PeerCheck } from './peer-check.js';
 import type { Lease, Refusal, Registry } from './registry.js';
 
 export interface AttachOptions {
@@ -20,6 +21,8 @@ export interface AttachDeps {
   };
   /** Resolves when no proxy sends the withdrawn instance anything new, or after the deadline. */
   readonly withdrawn: () => Promise<void>;
+  /** Default: anybody may be anyone. */
+  readonly peerCheck?: PeerCheck;
 }
 
 const SETTLE_MS = 20;
@@ -56,7 +59,8 @@ export function addRegistryService(server: Server, options: AttachOptions, deps:
   server.addService(RegistryService, { attach });
 }
 
-function createSession(call: AttachCall, options: AttachOptions, { registry, logger, resources, withdrawn }: AttachDeps) {
+function createSession(call: AttachCall, options: AttachOptions, deps: AttachDeps) {
+  const { registry, logger, resources, withdrawn } = deps;
   let lease: Lease | undefined;
   let held: Instance | undefined;
   let ended = false;
@@ -80,6 +84,12 @@ function createSession(call: AttachCall, options: AttachOptions, { registry, log
   };
 
   async function onInstance(instance: Instance): Promise<void> {
+    const stranger = deps.peerCheck?.(call, instance);
+    if (stranger) {
+      logger.warn('an instance was refused', { app_id: instance.appId, instance: instance.instanceId, reason: stranger });
+      end(false);
+      return fail(call, status.PERMISSION_DENIED, stranger);
+    }
     const problems = await resources.acquire(instance);
     if (ended || problems.length > 0) {
       resources.release(instance);

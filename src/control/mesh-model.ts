@@ -10,26 +10,28 @@ export interface MeshModelInput {
   readonly profile: MeshProfile;
 }
 
+/** What is made of a set, by app. Sets never change, so this outlives the models: an unrelated change makes nothing anew. */
+const madeResources = new WeakMap<ResourceSet, Map<string, ResourceSet>>();
+const madeConfigurations = new WeakMap<ResourceSet, Map<string, AppConfiguration>>();
+
 /** @returns the model as it is now. Values are made on demand and once: instances of one app with one resource set share them. */
 export function buildMeshModel({ instances, placements, setFor, profile }: MeshModelInput): MeshModel {
-  const resources = new Map<ResourceSet, Map<string, ResourceSet>>();
-  const configurations = new Map<ResourceSet, Map<string, AppConfiguration>>();
   return {
     instances,
     placements,
     profile,
     resourcesFor(instance) {
       const set = setFor(instance);
-      return memo(resources, set, appKey(instance), () => scopedTo(instance, set));
+      return memo(madeResources, set, appKey(instance), () => scopedTo(instance, set));
     },
     configurationFor(instance) {
       const set = setFor(instance);
-      return memo(configurations, set, appKey(instance), () => configurationOf(instance, set));
+      return memo(madeConfigurations, set, appKey(instance), () => configurationOf(instance, set));
     },
   };
 }
 
-function memo<T>(cache: Map<ResourceSet, Map<string, T>>, set: ResourceSet, key: string, make: () => T): T {
+function memo<T>(cache: WeakMap<ResourceSet, Map<string, T>>, set: ResourceSet, key: string, make: () => T): T {
   const ofSet = cache.get(set) ?? new Map<string, T>();
   cache.set(set, ofSet);
   const known = ofSet.get(key);

@@ -1,6 +1,6 @@
 import type { Instance as AttachedInstance } from '../gen/weft/registry/v1/registry.js';
 import type { Clock } from '../lib/clock.js';
-import type { Instance } from '../model/instance.js';
+import { appKey, type Instance } from '../model/instance.js';
 import { instanceProblems } from './instance-problems.js';
 
 export interface RegistryOptions {
@@ -163,7 +163,8 @@ export function createRegistry(options: RegistryOptions, { clock, onChange }: Re
 }
 
 /** A sidecar that reconnects before its old stream is seen to be broken is no stranger. */
-const sameProcess = (a: AttachedInstance, b: AttachedInstance) => a.pid === b.pid && a.startedAtMs === b.startedAtMs;
+const sameProcess = (a: AttachedInstance, b: AttachedInstance) =>
+  a.pid === b.pid && a.startedAtMs === b.startedAtMs && appKey(a) === appKey(b);
 
 function byKey(a: Instance, b: Instance): number {
   return compare(a.namespace, b.namespace) || compare(a.appId, b.appId) || compare(a.instanceId, b.instanceId);

@@ -3,6 +3,7 @@ import type { MeshModel } from '../model/mesh-model.js';
 import { type NodeRole, nodeId } from '../model/names.js';
 import type { StatusAnswer, StatusRequest, StatusRoutes } from './http-server.js';
 import type { ControlPlaneMetrics } from './metrics.js';
+import type { MtlsStatus } from './mtls-status.js';
 import type { AppStatus, ComponentStatus, ProxyConfig, ProxyStatus, ProxyStatusPort } from './status.js';
 
 export interface StatusDeps {
@@ -12,6 +13,7 @@ export interface StatusDeps {
   readonly metrics: ControlPlaneMetrics;
   /** Milliseconds since the epoch. */
   readonly wallClock: () => number;
+  readonly mtls: () => MtlsStatus;
 }
 
 /** @returns everything that the control plane shows over HTTP */
@@ -24,6 +26,7 @@ export function statusRoutes(deps: StatusDeps): StatusRoutes {
     '/v1/apps': () => json({ apps: model().instances.map((instance) => appStatus(instance, deps.wallClock())) }),
     '/v1/proxies': () => json({ proxies: allProxies(model(), proxies) }),
     '/v1/proxies/*/config': (request) => proxyConfig(request, model(), proxies),
+    '/v1/mtls': () => json(deps.mtls()),
     '/v1/components': () => json({ components: componentsOf(model()) }),
     '/v1/problems': () => json({ problems: [...problems(), ...nackProblems(proxies)] }),
   };

@@ -1,24 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { Server } from '@grpc/grpc-js';
 import { addRegistryService } from '../control/attach-server.js';
 import { debounce } from '../control/debounce.js';
 import { startStatusServer } from '../control/http-server.js';
-import { assertFree } from '../control/listen.js';
 import { buildMeshModel } from '../control/mesh-model.js';
 import { createControlPlaneMetrics } from '../control/metrics.js';
 import { createPlacement, filePlacementStore } from '../control/placement.js';
 import { createRegistry } from '../control/registry.js';
 import { createResourceCatalog, type ResourceLoader, type ResourcePaths } from '../control/resource-catalog.js';
 import { statusRoutes } from '../control/status-routes.js';
-import { UsageError } from '../errors.js';
 import { type Clock, systemClock } from '../lib/clock.js';
-import { PLAIN_PROFILE } from '../mesh/profile.js';
 import type { Instance } from '../model/instance.js';
 import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
 import type { NodeIdentity } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createModelSource } from './model-source.js';
 import type { Snapshot } from './resource.js';
+import { type MtlsOptions, startSecurity } from './security.js';
 import { addAdsService } from './server.js';
 
 export interface ControlPlaneOptions {
@@ -35,6 +33,8 @@ export interface ControlPlaneOptions {
   readonly leaseTtlMs: number;
   /** Milliseconds after the start in which nothing that a reconnecting proxy has is replaced or removed. */
   readonly settleMs: number;
+  /** Undefined: no mTLS of ours. */
+  readonly mtls?: MtlsOptions;
 }
 
 export interface ControlPlaneDeps {
@@ -78,15 +78,21 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     { load: deps.loadResources, clock, logger, onChange: rebuilds.trigger },
   );
   await catalog.acquire(options.resources);
+  const security = await startSecurity(options, () => catalog.setFor(options.resources), logger).catch((error: unknown) => {
+    catalog.close();
+    throw error;
+  });
+  const { peerCheck, notePeer } = security;
 
   // What comes out: the model, and from it each node's snapshot.
   const setFor = (instance: Instance) => catalog.setFor(instance);
-  const profile = PLAIN_PROFILE;
-  const model = () =>
-    buildMeshModel({ instances: registry.instances(), placements: placement.update(registry.instances()), setFor, profile });
+  const model = () => {
+    const instances = registry.instances();
+    return buildMeshModel({ instances, placements: placement.update(instances), setFor, profile: security.profile() });
+  };
   const source = createModelSource({ model: model(), build: deps.snapshots.build, settleMs: options.settleMs, clock, logger });
   const server = new Server(GRPC_OPTIONS);
-  const ads = addAdsService(server, { source, logger, metrics: metrics.ads });
+  const ads = addAdsService(server, { source, logger, metrics: metrics.ads, peerCheck, notePeer });
   let measuring = false;
   function rebuild(): void {
     const startedAt = clock.now();
@@ -113,6 +119,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     {
       registry,
       logger,
+      peerCheck,
       resources: instanceResources(catalog, source.settling),
       async withdrawn() {
         rebuilds.flush();
@@ -129,12 +136,20 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     // Streams first: a registry that empties must not look like a mesh that empties.
     ads.close();
     registry.close();
+    security.close();
   };
   try {
-    const status = { model: source.current, proxies: ads.status, problems: catalog.problems, metrics, wallClock: Date.now };
-    const grpcPort = await bind(server, options);
+    const status = {
+      model: source.current,
+      proxies: ads.status,
+      problems: catalog.problems,
+      metrics,
+      wallClock: Date.now,
+      mtls: security.status,
+    };
+    const bound = await security.bind(server, { host: options.listenAddress, port: options.port, flag: '--port' });
     const http = await startStatusServer(statusRoutes(status), { host: options.listenAddress, port: options.httpPort }, logger);
-    const grpcAddress = `${options.listenAddress}:${grpcPort}`;
+    const grpcAddress = `${options.listenAddress}:${bound.port}`;
     logger.info('control plane ready', { grpc: grpcAddress, http: http.address });
     return {
       grpcAddress,
@@ -142,6 +157,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
       async close() {
         stop();
         await Promise.all([http.close(), shutdown(server)]);
+        bound.close();
       },
     };
   } catch (error) {
@@ -174,19 +190,6 @@ function instanceResources(catalog: ReturnType<typeof createResourceCatalog>, se
     },
     release: catalog.release,
   };
-}
-
-async function bind(server: Server, { listenAddress, port }: ControlPlaneOptions): Promise<number> {
-  // grpc-js says neither why it cannot listen nor keeps quiet about it.
-  if (port > 0) await assertFree({ host: listenAddress, port, flag: '--port' });
-  const host = listenAddress.includes(':') ? `[${listenAddress}]` : listenAddress;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`${host}:${port}`, ServerCredentials.createInsecure(), (error, bound) => {
-      if (!error) resolve(bound);
-      else
-        reject(new UsageError(`cannot listen on ${listenAddress}:${port} (${error.message}): see --listen-address and --port`));
-    });
-  });
 }
 
 function shutdown(server: Server): Promise<void> {

@@ -1,4 +1,6 @@
 import { type handleBidiStreamingCall, type Server, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { CallWithPeer } from '../control/ca/peer.js';
+import type { PeerCheck } from '../control/peer-check.js';
 import type { ProxyStatusPort } from '../control/status.js';
 import { AggregatedDiscoveryServiceService as Ads } from '../gen/envoy/service/discovery/v3/ads.js';
 import type { DeltaDiscoveryRequest } from '../gen/envoy/service/discovery/v3/discovery.js';
@@ -36,6 +38,10 @@ export interface AdsServerDeps {
   readonly source: SnapshotSource;
   readonly logger: Logger;
   readonly metrics: AdsMetrics;
+  /** Default: anybody may be anyone. */
+  readonly peerCheck?: PeerCheck;
+  /** Told of every client that was let in. */
+  readonly notePeer?: (call: CallWithPeer, instanceId: string) => void;
 }
 
 /** The ADS service and what others may ask it. */
@@ -78,6 +84,12 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
     const node = parseNodeId(id);
     if (!node)
       return void fail(call, status.INVALID_ARGUMENT, `node id "${id}" is not <role>~<namespace>~<app id>~<instance id>`);
+    const stranger = deps.peerCheck?.(call, node);
+    if (stranger) {
+      logger.warn('a proxy was refused', { node: id, reason: stranger });
+      return void fail(call, status.PERMISSION_DENIED, stranger);
+    }
+    deps.notePeer?.(call, node.instanceId);
     if (streams.size >= options.maxStreams)
       return void fail(call, status.RESOURCE_EXHAUSTED, `this control plane serves ${options.maxStreams} streams at most`);
     streams.get(id)?.end(status.ABORTED, 'the node has opened a newer stream');

@@ -1,4 +1,5 @@
 import { ADS_CLUSTER, type NodeIdentity, nodeId } from '../../model/names.js';
+import { controlPlaneTls, sdsCluster } from './bootstrap-tls.js';
 
 export interface BootstrapOptions {
   readonly node: NodeIdentity;
@@ -6,6 +7,8 @@ export interface BootstrapOptions {
   readonly controlPlane: string;
   /** Unix socket of Envoy's admin interface: no other user of the machine may reach it. */
   readonly adminSocket: string;
+  /** Unix socket of the sidecar's SDS server; undefined: no mTLS of ours. */
+  readonly sdsSocket?: string;
 }
 
 /** Envoy's reconnect to the control plane starts quickly: what runs goes on, but changes must not wait long for a restarted one. */
@@ -64,7 +67,7 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
       cds_config: ads,
       lds_config: ads,
     },
-    static_resources: { clusters: [controlPlaneCluster(options.controlPlane)] },
+    static_resources: { clusters: clusters(options) },
     stats_config: {
       use_all_default_tags: false,
       stats_matcher: {
@@ -86,6 +89,11 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
       ],
     },
   };
+}
+
+function clusters({ controlPlane, sdsSocket }: BootstrapOptions): readonly unknown[] {
+  const plain = controlPlaneCluster(controlPlane);
+  return sdsSocket ? [sdsCluster(sdsSocket), { ...plain, transport_socket: controlPlaneTls }] : [plain];
 }
 
 function controlPlaneCluster(address: string): Readonly<Record<string, unknown>> {

@@ -23,6 +23,8 @@ export interface SignOptions {
 }
 
 const ROOT_LIFETIME_MS = 365 * 24 * 3_600_000;
+/** More than any clock skew that leaves are backdated for: a leaf cannot be older than its root. */
+const ROOT_BACKDATED_MS = 3_600_000;
 const MAX_CSR_BYTES = 8 * 1024;
 const P256_OID = '1.2.840.10045.3.1.7';
 
@@ -37,7 +39,7 @@ export async function createRoot(trustDomain: string, now: Date, lifetimeMs = RO
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: randomSerial(),
     name: `O=Weft, CN=Weft root of ${trustDomain}`,
-    notBefore: new Date(now.getTime() - 60_000),
+    notBefore: new Date(now.getTime() - ROOT_BACKDATED_MS),
     notAfter: new Date(now.getTime() + lifetimeMs),
     keys,
     signingAlgorithm: SIGNING_ALGORITHM,
@@ -83,7 +85,7 @@ export async function signSvid(issuer: Issuer, csr: Uint8Array, identity: Spiffe
       await x509.SubjectKeyIdentifierExtension.create(request.publicKey),
     ],
   });
-  return { chainPem: `${leaf.toString('pem')}\n${parent.toString('pem')}\n`, notBefore, notAfter, serial };
+  return { chainPem: `${leaf.toString('pem')}\n${issuer.certificatePem.trim()}\n`, notBefore, notAfter, serial };
 }
 
 async function readCsr(csr: Uint8Array, identity: SpiffeIdentity): Promise<x509.Pkcs10CertificateRequest> {

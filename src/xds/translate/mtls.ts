@@ -23,13 +23,15 @@ import { duration } from './values.js';
  * exactly the peer may be.
  */
 
+// Word for word as in the bootstrap (agent/envoy/bootstrap-tls.ts): Envoy then keeps one subscription for all.
+const retryPolicy = { retryBackOff: { baseInterval: duration(20), maxInterval: duration(1000) }, numRetries: 1_000_000 };
 const sds: ConfigSource = ConfigSource.fromPartial({
   configSourceSpecifier: {
     $case: 'apiConfigSource',
     value: {
       apiType: ApiConfigSource_ApiType.GRPC,
       transportApiVersion: ApiVersion.V3,
-      grpcServices: [{ targetSpecifier: { $case: 'envoyGrpc', value: { clusterName: SDS_CLUSTER } } }],
+      grpcServices: [{ targetSpecifier: { $case: 'envoyGrpc', value: { clusterName: SDS_CLUSTER, retryPolicy } } }],
     },
   },
   resourceApiVersion: ApiVersion.V3,

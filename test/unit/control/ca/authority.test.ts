@@ -29,7 +29,7 @@ describe('the certificate authority', () => {
     expect(leaf.subjectAltName).toBe('URI:spiffe://weft.test/ns/default/orders');
     expect(leaf.ca).toBe(false);
     expect(leaf.verify(new X509Certificate(root.certificatePem).publicKey)).toBe(true);
-    expect(svid.notBefore.getTime()).toBe(now.getTime() - 60_000);
+    expect(svid.notBefore.getTime()).toBe(now.getTime() - options.clockSkewMs);
     expect(svid.notAfter.getTime()).toBe(now.getTime() + 3_600_000);
     const parsed = new x509.X509Certificate(leaf.raw);
     expect(parsed.getExtension(x509.KeyUsagesExtension)?.usages).toBe(x509.KeyUsageFlags.digitalSignature);
