@@ -1,6 +1,5 @@
 import { appKey, type Instance } from '../model/instance.js';
 import type { MeshModel } from '../model/mesh-model.js';
-import type { MeshProfile } from '../model/mesh-profile.js';
 import type { NodeIdentity } from '../model/names.js';
 import { LayeredMap, type Resources } from './layered-map.js';
 import { named, stable } from './named.js';
@@ -8,6 +7,7 @@ import type { Snapshot } from './resource.js';
 import { type ResourceTypeName, resourceTypes } from './resource-types.js';
 import { createServiceBuilder } from './service-resources.js';
 import { createSharedBuilder, type NodeEndpoints, nodeEndpoints, type SharedResources } from './shared-resources.js';
+import { type AppSettings, appSettings } from './translate/app-settings.js';
 import { localClusters } from './translate/cluster.js';
 import { listeners } from './translate/listener.js';
 import { inboundRoutes } from './translate/route.js';
@@ -27,13 +27,13 @@ interface NodeState {
 }
 
 interface Surroundings {
-  readonly profile: MeshProfile;
+  readonly settings: AppSettings;
   readonly shared: SharedResources;
 }
 
 interface EnvoyParts {
   readonly instance: Instance;
-  readonly profile: MeshProfile;
+  readonly settings: AppSettings;
   readonly clusters: Resources;
   readonly listeners: Resources;
   readonly routes: Resources;
@@ -68,7 +68,8 @@ export function createSnapshotBuilder(): SnapshotBuilder {
       let snapshot: Snapshot;
       if (node.role === 'envoy') {
         const common = shared.forNamespace(model, instance.namespace);
-        envoy = envoyParts(instance, { profile: model.profile, shared: common }, before?.envoy);
+        const settings = appSettings(model, instance, before?.envoy?.settings);
+        envoy = envoyParts(instance, { settings, shared: common }, before?.envoy);
         snapshot = envoySnapshot(envoy, common, before?.snapshots.envoy);
       } else snapshot = service.build(model, instance, before?.snapshots.service);
       nodes.set(node.instanceId, { envoy, snapshots: { ...before?.snapshots, [node.role]: snapshot } });
@@ -77,16 +78,16 @@ export function createSnapshotBuilder(): SnapshotBuilder {
   };
 }
 
-function envoyParts(instance: Instance, { profile, shared }: Surroundings, before: EnvoyParts | undefined): EnvoyParts {
+function envoyParts(instance: Instance, { settings, shared }: Surroundings, before: EnvoyParts | undefined): EnvoyParts {
   const endpoints = nodeEndpoints(instance, shared, before?.endpoints);
-  if (before?.instance === instance && before.profile === profile)
+  if (before?.instance === instance && before.settings === settings)
     return before.endpoints === endpoints ? before : { ...before, endpoints };
   return {
     instance,
-    profile,
+    settings,
     endpoints,
     clusters: stable(before?.clusters, named(localClusters(instance))),
-    listeners: stable(before?.listeners, named(listeners(instance, profile))),
+    listeners: stable(before?.listeners, named(listeners(instance, settings))),
     routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance)] : [])),
   };
 }

@@ -15,6 +15,7 @@ import type { MeshProfile } from '../../model/mesh-profile.js';
 import { LISTENERS, ROUTES } from '../../model/names.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
+import type { AppSettings } from './app-settings.js';
 import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
 import { filterChain } from './filters/index.js';
 import type { Direction } from './filters/module.js';
@@ -45,8 +46,10 @@ interface ListenerPlan {
 }
 
 /** @returns the listeners of one instance's Envoy (design §3); API ports are Envoy's only when it has the API door */
-export function listeners(instance: Instance, profile: MeshProfile): readonly Resource[] {
-  return plans(instance, profile).map((plan) => makeResource(messageTypes.listener, plan.name, listener(plan, instance)));
+export function listeners(instance: Instance, settings: AppSettings): readonly Resource[] {
+  return plans(instance, settings.profile).map((plan) =>
+    makeResource(messageTypes.listener, plan.name, listener(plan, instance, settings)),
+  );
 }
 
 function plans(instance: Instance, profile: MeshProfile): ListenerPlan[] {
@@ -74,9 +77,9 @@ function fromOthers(profile: MeshProfile): Pick<ListenerPlan, 'earlyHeaders' | '
 }
 
 /** Spread and not merged by fromPartial, which copies deeply: a thousand nodes have five listeners each. */
-function listener(plan: ListenerPlan, instance: Instance): Listener {
+function listener(plan: ListenerPlan, instance: Instance, settings: AppSettings): Listener {
   const isTcp = plan.address.address?.$case === 'socketAddress';
-  const manager = pack(messageTypes.connectionManager, connectionManager(plan, instance));
+  const manager = pack(messageTypes.connectionManager, connectionManager(plan, instance, settings));
   const filter = {
     name: 'envoy.filters.network.http_connection_manager',
     configType: { $case: 'typedConfig', value: manager } as const,
@@ -94,7 +97,8 @@ function listener(plan: ListenerPlan, instance: Instance): Listener {
   };
 }
 
-function connectionManager({ name, direction, earlyHeaders }: ListenerPlan, instance: Instance): HttpConnectionManager {
+function connectionManager(plan: ListenerPlan, instance: Instance, settings: AppSettings): HttpConnectionManager {
+  const { name, direction, earlyHeaders } = plan;
   return {
     ...baseManager,
     statPrefix: name,
@@ -102,7 +106,7 @@ function connectionManager({ name, direction, earlyHeaders }: ListenerPlan, inst
       $case: 'rds',
       value: { configSource: ads, routeConfigName: direction === 'api' ? ROUTES.outbound : ROUTES.inbound },
     },
-    httpFilters: filterChain({ instance, direction }),
+    httpFilters: filterChain({ instance, settings, direction, listener: name }),
     earlyHeaderMutationExtensions: [...earlyHeaders],
   };
 }

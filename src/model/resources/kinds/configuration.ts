@@ -73,8 +73,9 @@ const accessControl = strict({
     strict({
       appId: text,
       defaultAction: optional(access),
-      trustDomain: words,
-      namespace: words,
+      // A rule for an identity needs the whole of it.
+      trustDomain: text,
+      namespace: text,
       operations: list(strict({ name: text, httpVerb: list(z.string()), action: z.enum(['allow', 'deny']) })),
     }),
   ),

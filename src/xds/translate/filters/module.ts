@@ -1,12 +1,16 @@
 import type { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Instance } from '../../../model/instance.js';
+import type { AppSettings } from '../app-settings.js';
 
 /** Which way a listener looks: `api` takes what the app calls, `inbound` takes what is meant for the app. */
 export type Direction = 'api' | 'inbound';
 
 export interface FilterContext {
   readonly instance: Instance;
+  readonly settings: AppSettings;
   readonly direction: Direction;
+  /** One of `LISTENERS`. */
+  readonly listener: string;
 }
 
 /** One HTTP filter of the chain. Its position is its index in `filters`. */

@@ -1,0 +1,6 @@
+import type { AccessControlSpec } from './access/policy.js';
+
+/** What the data plane reads of a Configuration's `spec` (reference §4.2). It was checked when it was read; no part has to be there. */
+export interface ConfigurationSpec {
+  readonly accessControl?: AccessControlSpec;
+}
