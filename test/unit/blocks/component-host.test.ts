@@ -41,7 +41,12 @@ function rig(env: Record<string, string> = {}) {
   host.onChange((event) => void events.push(event));
   const push = (...components: Component[]) =>
     source.push('component', Object.fromEntries(components.map((item) => [`default/${item.name}`, item])));
-  const remove = (...names: string[]) => source.push('component', {}, names.map((name) => `default/${name}`));
+  const remove = (...names: string[]) =>
+    source.push(
+      'component',
+      {},
+      names.map((name) => `default/${name}`),
+    );
   return { host, made, push, remove, events };
 }
 
@@ -160,7 +165,10 @@ describe('the component host', () => {
     expect(metadata?.get('id')).toBe('orders-pod-1-default.orders');
     expect(metadata?.get('uuid')).toMatch(/^[0-9a-f-]{36}$/);
     expect(metadata?.get('pass')).toBe('pw');
-    const bad = Component.fromPartial({ ...component('b', 'state.full'), metadata: [{ name: 'p', from: { $case: 'envRef', value: 'DAPR_API_TOKEN' } }] });
+    const bad = Component.fromPartial({
+      ...component('b', 'state.full'),
+      metadata: [{ name: 'p', from: { $case: 'envRef', value: 'DAPR_API_TOKEN' } }],
+    });
     await expect(push(bad)).rejects.toThrow('may not refer to environment variable DAPR_API_TOKEN');
   });
 

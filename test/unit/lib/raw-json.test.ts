@@ -39,7 +39,8 @@ describe('raw JSON', () => {
     const value = { a: [1, [2, { b: 'ü"\\\n' }], true, null, {}], c: { d: [[], [{}]] }, 'k"]}': -0.5e-7 };
     for (const text of [JSON.stringify(value), JSON.stringify(value, null, 2), JSON.stringify([value, [value]])]) {
       const whole = parse(text);
-      const rebuilt = (membersOf(whole)?.map(({ name, value: member }) => [name, decode(member)]) ?? elementsOf(whole)?.map(decode)) as never;
+      const rebuilt = (membersOf(whole)?.map(({ name, value: member }) => [name, decode(member)]) ??
+        elementsOf(whole)?.map(decode)) as never;
       expect(membersOf(whole) ? Object.fromEntries(rebuilt) : rebuilt).toEqual(JSON.parse(text));
     }
   });

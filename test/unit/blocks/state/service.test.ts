@@ -67,7 +67,9 @@ describe('the state service', () => {
 
   it('tells an unknown store from none at all', async () => {
     expect(await attempt(() => serviceOn(undefined).get('store', 'k'))).toMatchObject({ code: 'stateStoreNotConfigured' });
-    expect(await attempt(() => serviceOn(inMemoryStore(Date.now)).get('nope', 'k'))).toMatchObject({ code: 'stateStoreNotFound' });
+    expect(await attempt(() => serviceOn(inMemoryStore(Date.now)).get('nope', 'k'))).toMatchObject({
+      code: 'stateStoreNotFound',
+    });
   });
 
   it.each([
@@ -81,7 +83,10 @@ describe('the state service', () => {
   ])('refuses %s with 400 and stores nothing', async (_what, item) => {
     const store = inMemoryStore(Date.now);
     const service = serviceOn(store);
-    const items = [{ key: 'first', value: bytes('1') }, { key: 'k', value: bytes('1'), ...item }];
+    const items = [
+      { key: 'first', value: bytes('1') },
+      { key: 'k', value: bytes('1'), ...item },
+    ];
     expect((await attempt(() => service.save('store', items))).row.http).toBe(400);
     expect(store.size).toBe(0);
   });
@@ -120,7 +125,9 @@ describe('the state service', () => {
     const saved = await attempt(() => service.save('store', [{ key: 'k', value: bytes('2'), etag: 'x' }]));
     expect(saved).toMatchObject({ code: 'stateSaveEtagMismatch', row: { http: 409 } });
     expect(saved.message).toMatch(/^failed saving state in state store store: possible etag mismatch/);
-    expect(await attempt(() => service.delete('store', { key: 'k', etag: 'x' }))).toMatchObject({ code: 'stateDeleteEtagMismatch' });
+    expect(await attempt(() => service.delete('store', { key: 'k', etag: 'x' }))).toMatchObject({
+      code: 'stateDeleteEtagMismatch',
+    });
     expect(await attempt(() => service.deleteBulk('store', [{ key: 'k', etag: 'x' }]))).toMatchObject({
       code: 'stateDeleteBulkEtagMismatch',
     });
@@ -153,7 +160,10 @@ describe('the state service', () => {
 
   it('keeps one key of a bulk read that fails apart from the others', async () => {
     const store = laterStore();
-    const service = serviceOn({ ...store, get: async (key) => (key.endsWith('bad') ? Promise.reject(new Error('broken')) : undefined) });
+    const service = serviceOn({
+      ...store,
+      get: async (key) => (key.endsWith('bad') ? Promise.reject(new Error('broken')) : undefined),
+    });
     expect(await service.bulkGet('store', { keys: ['good', 'bad'] })).toEqual([{ key: 'good' }, { key: 'bad', error: 'broken' }]);
   });
 
