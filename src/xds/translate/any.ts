@@ -3,8 +3,10 @@ import { Cluster } from '../../gen/envoy/config/cluster/v3/cluster.js';
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import { ClusterLoadAssignment } from '../../gen/envoy/config/endpoint/v3/endpoint.js';
 import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
+import { Action as RbacAction } from '../../gen/envoy/config/rbac/v3/rbac.js';
 import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
+import { RBAC } from '../../gen/envoy/extensions/filters/http/rbac/v3/rbac.js';
 import { Router } from '../../gen/envoy/extensions/filters/http/router/v3/router.js';
 import { HttpConnectionManager } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { RBAC as NetworkRbac } from '../../gen/envoy/extensions/filters/network/rbac/v3/rbac.js';
@@ -14,6 +16,7 @@ import { DownstreamTlsContext, UpstreamTlsContext } from '../../gen/envoy/extens
 import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
 import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
+import { Empty } from '../../gen/google/protobuf/empty.js';
 import { ActorPlacement, AppConfiguration, Component, Subscription } from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import { SetConnectionState } from '../../gen/weft/envoy/v1/set_filter_state.js';
@@ -53,6 +56,10 @@ export const messageTypes = {
   networkRbac: type('envoy.extensions.filters.network.rbac.v3.RBAC', NetworkRbac),
   setConnectionState: type('envoy.extensions.filters.network.set_filter_state.v3.Config', SetConnectionState),
   previousHosts: type('envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate', PreviousHostsPredicate),
+  rbac: type('envoy.extensions.filters.http.rbac.v3.RBAC', RBAC),
+  rbacAction: type('envoy.config.rbac.v3.Action', RbacAction),
+  // It has no fields.
+  uriSanInput: type('envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput', Empty),
   headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
   earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),
   component: type('weft.config.v1.Component', Component),

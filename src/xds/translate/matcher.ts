@@ -8,7 +8,8 @@ import { extension, messageTypes } from './any.js';
 
 export type MatchMap = ReadonlyMap<string, Matcher_OnMatch>;
 
-const input = (headerName: string) =>
+/** @returns the matcher input that reads a request header */
+export const headerInput = (headerName: string) =>
   extension('header', messageTypes.headerInput, HttpRequestHeaderMatchInput.fromPartial({ headerName }));
 
 /** @returns the end of a matcher: a Route or RouteList in an Any */
@@ -26,7 +27,7 @@ export const ask = (matcher: Matcher): Matcher_OnMatch => ({ onMatch: { $case: '
 export const byPrefix = (header: string, entries: MatchMap, otherwise: Matcher_OnMatch): Matcher => ({
   matcherType: {
     $case: 'matcherTree',
-    value: { input: input(header), treeType: { $case: 'prefixMatchMap', value: { map: sorted(entries) } } },
+    value: { input: headerInput(header), treeType: { $case: 'prefixMatchMap', value: { map: sorted(entries) } } },
   },
   onNoMatch: otherwise,
 });
@@ -37,7 +38,7 @@ export function byValue(header: string, entries: MatchMap, otherwise: Matcher_On
   return ask({
     matcherType: {
       $case: 'matcherTree',
-      value: { input: input(header), treeType: { $case: 'exactMatchMap', value: { map: sorted(entries) } } },
+      value: { input: headerInput(header), treeType: { $case: 'exactMatchMap', value: { map: sorted(entries) } } },
     },
     onNoMatch: otherwise,
   });
@@ -62,7 +63,7 @@ export function whenHeaders(
 const startsWith = (header: string, prefix: string): Matcher_MatcherList_Predicate => ({
   matchType: {
     $case: 'singlePredicate',
-    value: { input: input(header), matcher: { $case: 'valueMatch', value: valueStarting(prefix) } },
+    value: { input: headerInput(header), matcher: { $case: 'valueMatch', value: valueStarting(prefix) } },
   },
 });
 
