@@ -9,6 +9,7 @@ import { createServiceBuilder } from './service-resources.js';
 import { createSharedBuilder, type NodeEndpoints, nodeEndpoints, type SharedResources } from './shared-resources.js';
 import { type AppSettings, appSettings } from './translate/app-settings.js';
 import { localClusters } from './translate/cluster.js';
+import { filterClusters } from './translate/filters/index.js';
 import { listeners } from './translate/listener.js';
 import { inboundRoutes } from './translate/route.js';
 
@@ -86,7 +87,7 @@ function envoyParts(instance: Instance, { settings, shared }: Surroundings, befo
     instance,
     settings,
     endpoints,
-    clusters: stable(before?.clusters, named(localClusters(instance))),
+    clusters: stable(before?.clusters, named([...localClusters(instance), ...filterClusters(instance, settings)])),
     listeners: stable(before?.listeners, named(listeners(instance, settings))),
     routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance)] : [])),
   };

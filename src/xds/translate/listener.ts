@@ -17,10 +17,9 @@ import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
 import type { AppSettings } from './app-settings.js';
 import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
-import { filterChain } from './filters/index.js';
+import { filterChain, localReplies } from './filters/index.js';
 import type { Direction } from './filters/module.js';
 import { http1, http2 } from './http-options.js';
-import { localReply } from './local-reply.js';
 import { inboundTls } from './mtls.js';
 import { certifiedCaller, peerFilters } from './peer.js';
 import { makeResource } from './resource.js';
@@ -99,6 +98,7 @@ function listener(plan: ListenerPlan, instance: Instance, settings: AppSettings)
 
 function connectionManager(plan: ListenerPlan, instance: Instance, settings: AppSettings): HttpConnectionManager {
   const { name, direction, earlyHeaders } = plan;
+  const context = { instance, settings, direction, listener: name };
   return {
     ...baseManager,
     statPrefix: name,
@@ -106,7 +106,8 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
       $case: 'rds',
       value: { configSource: ads, routeConfigName: direction === 'api' ? ROUTES.outbound : ROUTES.inbound },
     },
-    httpFilters: filterChain({ instance, settings, direction, listener: name }),
+    localReplyConfig: localReplies(context),
+    httpFilters: filterChain(context),
     earlyHeaderMutationExtensions: [...earlyHeaders],
   };
 }
@@ -138,7 +139,6 @@ const streaming = {
 
 const baseManager = HttpConnectionManager.fromPartial({
   codecType: HttpConnectionManager_CodecType.AUTO,
-  localReplyConfig: localReply,
   ...onePathForm,
   ...untouched,
   ...streaming,

@@ -1,6 +1,9 @@
-import type { AccessLogFilter } from '../../gen/envoy/config/accesslog/v3/accesslog.js';
+import { type AccessLogFilter, ComparisonFilter_Op } from '../../gen/envoy/config/accesslog/v3/accesslog.js';
 import type { HeaderMatcher } from '../../gen/envoy/config/route/v3/route_components.js';
-import { LocalReplyConfig } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import {
+  LocalReplyConfig,
+  ResponseMapper,
+} from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 
 /**
  * Envoy's findings about an upstream: no healthy host, connection failure or end, no route or cluster, overflow, timeout. Its findings
@@ -18,14 +21,45 @@ const header = (name: string, matcher: Partial<HeaderMatcher>): AccessLogFilter 
 
 const upstreamFailed: AccessLogFilter = { filterSpecifier: { $case: 'responseFlagFilter', value: { flags: UPSTREAM_FLAGS } } };
 const isCall = header('dapr-callee-app-id', { headerMatchSpecifier: { $case: 'presentMatch', value: true } });
-const isNotGrpc = header('content-type', {
+const GRPC_CONTENT = {
   headerMatchSpecifier: {
     $case: 'stringMatch',
     value: { matchPattern: { $case: 'prefix', value: 'application/grpc' }, ignoreCase: false },
   },
-  invertMatch: true,
-  treatMissingHeaderAsEmpty: true,
-});
+} as const;
+const isGrpc = header('content-type', GRPC_CONTENT);
+const isNotGrpc = header('content-type', { ...GRPC_CONTENT, invertMatch: true, treatMissingHeaderAsEmpty: true });
+
+/** A status that one of Envoy's own filters answered with, in another's words. */
+export interface Rewording {
+  readonly from: number;
+  /** Default: the same. */
+  readonly to?: number;
+  /** Text is sent as it is, an object as JSON. `%…%` are Envoy's substitutions. */
+  readonly body: string | Readonly<Record<string, string>>;
+  /** Only for requests that are gRPC, where the body is the message of the status; or only for those that are not. */
+  readonly grpc?: boolean;
+}
+
+/** @returns what rewords the answers of a filter of our chain; an app's own answers are never touched */
+export function reword({ from, to, body, grpc }: Rewording): ResponseMapper {
+  const status: AccessLogFilter = {
+    filterSpecifier: {
+      $case: 'statusCodeFilter',
+      value: { comparison: { op: ComparisonFilter_Op.EQ, value: { defaultValue: from, runtimeKey: 'weft.reworded_status' } } },
+    },
+  };
+  return ResponseMapper.fromPartial({
+    filter: grpc === undefined ? status : all(status, grpc ? isGrpc : isNotGrpc),
+    ...(to === undefined ? {} : { statusCode: to }),
+    bodyFormatOverride: {
+      format:
+        typeof body === 'string'
+          ? { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: body } } }
+          : { $case: 'jsonFormat', value: { ...body } },
+    },
+  });
+}
 
 /** Envoy's own failures in Dapr's words (reference §1.3). gRPC calls keep the status that Envoy gives them. */
 export const localReply: LocalReplyConfig = LocalReplyConfig.fromPartial({

@@ -1,4 +1,11 @@
-import type { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import type {
+  HttpFilter,
+  LocalReplyConfig,
+} from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import type { Instance } from '../../../model/instance.js';
+import type { Resource } from '../../resource.js';
+import type { AppSettings } from '../app-settings.js';
+import { localReply } from '../local-reply.js';
 import type { FilterContext, FilterModule } from './module.js';
 import { rbacFilter } from './rbac.js';
 import { routerFilter } from './router.js';
@@ -7,5 +14,14 @@ import { routerFilter } from './router.js';
 const filters: readonly FilterModule[] = [rbacFilter, routerFilter];
 
 /** @returns the filters of one listener */
-export const filterChain = (context: FilterContext): HttpFilter[] =>
-  filters.map((filter) => filter.chain(context)).filter((filter) => filter !== undefined);
+export const filterChain = (context: FilterContext): HttpFilter[] => filters.flatMap((filter) => filter.chain(context) ?? []);
+
+/** @returns how the answers that one listener makes itself are worded */
+export function localReplies(context: FilterContext): LocalReplyConfig {
+  const own = filters.flatMap((filter) => filter.replies?.(context) ?? []);
+  return own.length === 0 ? localReply : { ...localReply, mappers: [...own, ...localReply.mappers] };
+}
+
+/** @returns the clusters that the filters of one instance call */
+export const filterClusters = (instance: Instance, settings: AppSettings): readonly Resource[] =>
+  filters.flatMap((filter) => filter.clusters?.(instance, settings) ?? []);
