@@ -1,4 +1,5 @@
 import { Channel, type ChannelCredentials, credentials } from '@grpc/grpc-js';
+import { CONTROL_PLANE_NAME } from './identity/control-plane-peer.js';
 
 /** The one connection of the filter service to the control plane: Attach and ADS are two streams on it. */
 export interface ControlPlaneChannel {
@@ -19,6 +20,7 @@ const OPTIONS = {
   'grpc.keepalive_time_ms': 10_000,
   'grpc.keepalive_timeout_ms': 5000,
   'grpc.max_receive_message_length': -1,
+  'grpc.ssl_target_name_override': CONTROL_PLANE_NAME,
 };
 
 /** Connects on first use. */

@@ -8,4 +8,5 @@ export { openControlPlaneChannel } from './control-plane-channel.js';
 export { openDoors } from './doors.js';
 export { drainSidecar } from './drain.js';
 export { createFilterService } from './filter-service.js';
+export { startSidecarIdentity } from './identity/sidecar-identity.js';
 export { instanceOf } from './instance.js';

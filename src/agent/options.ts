@@ -1,4 +1,5 @@
 import type { LogLevel } from '../telemetry/logger.js';
+import type { JoinOptions } from './identity/sidecar-identity.js';
 
 export type AppProtocol = 'http' | 'https' | 'h2c' | 'grpc' | 'grpcs';
 
@@ -33,6 +34,10 @@ export interface SidecarOptions {
   readonly configPaths: readonly string[];
   /** `host:port`. */
   readonly controlPlaneAddress: string;
+  /** `host:port` of an identity service that takes join tokens; undefined: the control plane's Unix socket is looked for. */
+  readonly identityAddress?: string;
+  readonly join: JoinOptions;
+  readonly requireMtls: boolean;
   readonly apiDoor: 'envoy' | 'service';
   /** Directory of the API's Unix sockets, which then stand in for the TCP ports. */
   readonly unixDomainSocket?: string;

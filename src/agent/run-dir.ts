@@ -12,6 +12,8 @@ export interface RunDir {
     /** Filter service. */
     readonly api: string;
     readonly grpc: string;
+    /** Certificates for Envoy. */
+    readonly sds: string;
     /** Envoy. */
     readonly loop: string;
     readonly self: string;
@@ -38,6 +40,7 @@ export function makeRunDir(name: string): RunDir {
     sockets: {
       api: socket('api'),
       grpc: socket('grpc'),
+      sds: socket('sds'),
       loop: socket('loop'),
       self: socket('self'),
       admin: socket('admin'),

@@ -13,6 +13,8 @@ export interface RunEnvoyDeps {
   readonly runDir: RunDir;
   readonly health: Health;
   readonly logger: Logger;
+  /** Whether the mesh has mTLS of ours. */
+  readonly mtls: boolean;
   /** Aborted: nobody waits for Envoy to serve any more. */
   readonly signal: AbortSignal;
 }
@@ -32,6 +34,7 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
       node: deps.node,
       controlPlane: options.controlPlaneAddress,
       adminSocket: sockets.admin,
+      ...(deps.mtls ? { sdsSocket: sockets.sds } : {}),
     }),
     bootstrapPath: runDir.bootstrap,
     adminSocket: sockets.admin,

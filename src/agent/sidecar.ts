@@ -7,6 +7,7 @@ import { waitForApp } from './app-wait.js';
 import type { AttachClient } from './attach-client.js';
 import type { FilterService } from './filter-service.js';
 import { createHealth, type Health } from './health.js';
+import { findIdentityService } from './identity/discover.js';
 import { LEASE_MARGIN_MS, watchLease } from './lease-watch.js';
 import type { SidecarOptions } from './options.js';
 import { checkPorts, pickInboundPort } from './ports.js';
@@ -17,6 +18,8 @@ export interface SidecarDeps {
   readonly logger: Logger;
   /** A client of the API asked for the end; `force`: without draining. */
   readonly onShutdown: (force: boolean) => void;
+  /** Aborted while the sidecar still starts (it may wait for a control plane without end): the start is undone. */
+  readonly signal: AbortSignal;
 }
 
 export interface Sidecar {
@@ -31,26 +34,37 @@ export interface Sidecar {
 /** Ends in reverse order what has been started so far. */
 class Undo {
   readonly #steps: (() => unknown)[] = [];
+  #done = false;
   add(step: () => unknown): void {
-    this.#steps.push(step);
+    if (this.#done) void step();
+    else this.#steps.push(step);
   }
   async run(): Promise<void> {
+    this.#done = true;
     for (const step of this.#steps.splice(0).reverse()) await step();
   }
 }
 
 /**
  * Starts one sidecar: Envoy, the filter service, and their ties to the control plane. Resolves when the API listens; the app may come later.
- * @throws UsageError for whatever the person who started it can mend; nothing is left running then
+ * @throws UsageError for whatever the person who started it can mend, and the signal's reason; nothing is left running then
  */
 export async function startSidecar(options: SidecarOptions, deps: SidecarDeps): Promise<Sidecar> {
   const undo = new Undo();
   try {
-    return await compose(options, deps, undo);
+    return await Promise.race([compose(options, deps, undo), whenAborted(deps.signal)]);
   } catch (error) {
     await undo.run();
     throw error;
   }
+}
+
+function whenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    const abort = () => reject(signal.reason);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+  });
 }
 
 async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarDeps, undo: Undo): Promise<Sidecar> {
@@ -72,13 +86,21 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   // Envoy starts while Node still loads its own modules.
   const { signal } = running;
   const node = { ...identity, role: 'envoy' } as const;
-  const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal });
+  const identityService = await findIdentityService(options, logger, signal);
+  const mtls = identityService !== undefined;
+  const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal, mtls });
   undo.add(envoy.stop);
   envoy.failed.catch(failed.reject);
   const parts = await import('./late-parts.js');
 
   // The control plane: instances report up, configuration comes down.
-  const channel = parts.openControlPlaneChannel(options.controlPlaneAddress);
+  const { sds: sdsSocket } = runDir.sockets;
+  const own = mtls
+    ? await parts.startSidecarIdentity({ ...identity, ...options.join, address: identityService, sdsSocket }, logger)
+    : undefined;
+  undo.add(() => own?.close());
+  own?.ready.catch(failed.reject);
+  const channel = parts.openControlPlaneChannel(options.controlPlaneAddress, own?.credentials);
   undo.add(channel.close);
   const instance = parts.instanceOf(options, { instanceId, inboundPort, runDir });
   const attach: AttachClient = parts.startAttachClient({ channel, instance, logger });

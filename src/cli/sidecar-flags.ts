@@ -23,6 +23,11 @@ export interface SidecarFlags {
   readonly resourcesPath?: readonly string[];
   readonly config?: readonly string[];
   readonly controlPlaneAddress: string;
+  readonly enableMtls?: string | boolean;
+  readonly joinToken?: string;
+  readonly joinTokenFile?: string;
+  readonly identityAddress?: string;
+  readonly trustAnchorsFile?: string;
   readonly apiDoor: 'envoy' | 'service';
   readonly unixDomainSocket?: string;
   readonly maxBodySize: number;
@@ -72,6 +77,7 @@ export function sidecarOptions(flags: SidecarFlags, env: NodeJS.ProcessEnv): Sid
     resourcesPaths: (flags.resourcesPath ?? []).map((path) => existing(path, '--resources-path')),
     configPaths: (flags.config ?? []).map((path) => existing(path, '--config')),
     controlPlaneAddress: `${host.includes(':') ? `[${host}]` : host}:${port}`,
+    ...identityOf(flags),
     apiDoor: flags.apiDoor,
     ...(flags.unixDomainSocket ? { unixDomainSocket: resolve(flags.unixDomainSocket) } : {}),
     maxBodyBytes: flags.maxBodySize,
@@ -133,4 +139,23 @@ export function sizeArgument(text: string): number {
   const factor = FACTORS[unit] ?? FACTORS[unit.replace('K', 'k')];
   if (amount === undefined || factor === undefined) throw new InvalidArgumentError('Expected a size, such as 4Mi or 65536.');
   return Math.floor(Number(amount) * factor);
+}
+
+/** How the sidecar gets its certificate. Without a control plane elsewhere that is its Unix socket's affair. */
+function identityOf(flags: SidecarFlags): Pick<SidecarOptions, 'identityAddress' | 'join' | 'requireMtls'> {
+  const { identityAddress, joinToken, joinTokenFile, trustAnchorsFile, enableMtls } = flags;
+  const requireMtls = enableMtls === true || isTruthy(typeof enableMtls === 'string' ? enableMtls : undefined);
+  if (!identityAddress) {
+    if (joinToken || joinTokenFile) throw new UsageError('--join-token: name the control plane with --identity-address as well');
+    return { join: {}, requireMtls };
+  }
+  if (!/:\d+$/.test(identityAddress)) throw new UsageError(`--identity-address ${identityAddress}: expected host:port`);
+  if (!joinToken && !joinTokenFile) throw new UsageError('--identity-address needs --join-token or --join-token-file');
+  if (!trustAnchorsFile) throw new UsageError('--identity-address needs --trust-anchors-file: weft mtls export makes it');
+  const join = {
+    ...(joinToken ? { token: joinToken } : {}),
+    ...(joinTokenFile ? { tokenFile: existing(joinTokenFile, '--join-token-file') } : {}),
+    trustAnchorsFile: existing(trustAnchorsFile, '--trust-anchors-file'),
+  };
+  return { identityAddress, join, requireMtls: true };
 }

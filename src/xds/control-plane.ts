@@ -67,7 +67,8 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
   const metrics = createControlPlaneMetrics();
 
   // What goes in: instances and resources. Each change triggers one rebuild a burst.
-  const rebuilds = debounce(() => rebuild(), { quietMs: 10, maxMs: 100 }, clock);
+  let started = false;
+  const rebuilds = debounce(() => started && rebuild(), { quietMs: 10, maxMs: 100 }, clock);
   const placement = createPlacement(filePlacementStore(options.stateDirectory));
   const registry = createRegistry(
     { leaseTtlMs: options.leaseTtlMs, maxInstances: MAX_INSTANCES },
@@ -93,6 +94,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
   const source = createModelSource({ model: model(), build: deps.snapshots.build, settleMs: options.settleMs, clock, logger });
   const server = new Server(GRPC_OPTIONS);
   const ads = addAdsService(server, { source, logger, metrics: metrics.ads, peerCheck, notePeer });
+  started = true;
   let measuring = false;
   function rebuild(): void {
     const startedAt = clock.now();

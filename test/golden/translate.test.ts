@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import yaml from 'js-yaml';
 import { afterAll, describe, expect, it } from 'vitest';
+import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
 import type { ActorPlacement } from '../../src/model/mesh-model.js';
 import type { Snapshot } from '../../src/xds/resource.js';
@@ -23,6 +24,8 @@ interface Case {
   /** Fields that are left out are those of an HTTP app on the Envoy door. */
   readonly instances: readonly (Partial<Instance> & { readonly appId: string })[];
   readonly placements?: readonly ActorPlacement[];
+  /** With it, mTLS is ours. */
+  readonly trustDomain?: string;
   /** Instance ids whose Envoy's configuration is shown. */
   readonly show: readonly string[];
 }
@@ -30,9 +33,9 @@ interface Case {
 const written = new Set<string>();
 
 describe.each(readdirSync(IN).map((file) => file.replace(/\.yaml$/, '')))('%s', (name) => {
-  const { instances, placements = [], show } = yaml.load(readFileSync(join(IN, `${name}.yaml`), 'utf8')) as Case;
+  const { instances, placements = [], trustDomain, show } = yaml.load(readFileSync(join(IN, `${name}.yaml`), 'utf8')) as Case;
   const all = instances.map((partial) => instanceOf(partial));
-  const model = modelOf(all, placements);
+  const model = modelOf(all, placements, undefined, resolveProfile(undefined, { trustDomain }));
   it.each(show)('the Envoy of %s', (instanceId) => {
     const instance = all.find((it) => it.instanceId === instanceId);
     if (!instance) throw new Error(`${name}.yaml shows ${instanceId}, which is no instance of it`);

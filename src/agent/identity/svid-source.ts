@@ -1,5 +1,5 @@
-import { messageOf } from '../../errors.js';
-import { backoff, sleep } from '../../lib/async.js';
+import { messageOf, UsageError } from '../../errors.js';
+import { backoff, deferred, sleep } from '../../lib/async.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { createKeyAndCsr } from './csr.js';
 
@@ -24,7 +24,7 @@ export interface SigningClient {
 }
 
 export interface SvidSource {
-  /** Resolves with the first identity and roots. */
+  /** Resolves with the first identity and roots. Rejects with a UsageError when a first identity is refused for good. */
   readonly ready: Promise<void>;
   identity(): WorkloadIdentity | undefined;
   roots(): string | undefined;
@@ -35,7 +35,6 @@ export interface SvidSource {
 
 /** Renew when this share of the lifetime is over: early enough to survive a dead control plane for the rest. */
 const RENEW_AT = 0.7;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Keeps one identity fresh until closed. A failing renewal is retried with backoff while the old certificate still serves. */
 export function startSvidSource(client: SigningClient, logger: Logger, now: () => number = Date.now): SvidSource {
@@ -43,12 +42,10 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
   const listeners = new Set<() => void>();
   let identity: WorkloadIdentity | undefined;
   let roots: string | undefined;
-  let becomeReady: () => void = () => {};
-  const ready = new Promise<void>((resolve) => {
-    becomeReady = resolve;
-  });
+  const ready = deferred<void>();
+  ready.promise.catch(() => {});
   const changed = () => {
-    if (identity && roots) becomeReady();
+    if (identity && roots) ready.resolve();
     for (const listener of listeners) listener();
   };
 
@@ -65,9 +62,10 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
       try {
         await renewOnce();
         wait.reset();
-        await sleep(untilRenewal(identity as WorkloadIdentity, now()), stop.signal);
+        await sleepUntil(now() + untilRenewal(identity as WorkloadIdentity, now()), now, stop.signal);
       } catch (error) {
         if (stop.signal.aborted) return;
+        if (!identity && error instanceof UsageError) return ready.reject(error);
         logger.warn('no certificate from the control plane, trying again', {
           reason: messageOf(error),
           valid_until: identity && new Date(identity.notAfterMs).toISOString(),
@@ -96,7 +94,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
   void watch();
 
   return {
-    ready,
+    ready: ready.promise,
     identity: () => identity,
     roots: () => roots,
     onChange(listener) {
@@ -110,9 +108,14 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
   };
 }
 
+/** Looks at the clock again every minute: while a machine sleeps, timers stand still and certificates do not. */
+async function sleepUntil(atMs: number, now: () => number, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && now() < atMs) await sleep(Math.min(atMs - now(), 60_000), signal);
+}
+
 /** @returns milliseconds from `nowMs` until 70 % of the lifetime is over, jittered by 5 % so that a fleet does not renew at once */
 export function untilRenewal(identity: { readonly notBeforeMs: number; readonly notAfterMs: number }, nowMs: number): number {
   const remaining = identity.notAfterMs - nowMs;
   const jitter = 1 - Math.random() * 0.05;
-  return Math.min(Math.max(remaining * RENEW_AT * jitter, 100), MAX_TIMER_MS);
+  return Math.max(remaining * RENEW_AT * jitter, 100);
 }

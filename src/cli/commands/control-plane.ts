@@ -9,6 +9,7 @@ import { createLogger, type LogLevel } from '../../telemetry/logger.js';
 import { CONTROL_PLANE_DEFAULTS, startControlPlane } from '../../xds/control-plane.js';
 import { createSnapshotBuilder } from '../../xds/snapshot-builder.js';
 import { listArgument, portArgument, withExamples } from '../args.js';
+import { DEFAULT_TRUST_DOMAIN, mtlsOf } from '../mtls-flags.js';
 
 interface Flags {
   readonly port: number;
@@ -17,6 +18,14 @@ interface Flags {
   readonly resourcesPath?: readonly string[];
   readonly config?: readonly string[];
   readonly leaseTtl: string;
+  readonly enableMtls?: string | boolean;
+  readonly trustDomain: string;
+  readonly workloadCertTtl?: string;
+  readonly allowedClockSkew?: string;
+  readonly trustAnchorsFile?: string;
+  readonly issuerCertificateFile?: string;
+  readonly issuerKeyFile?: string;
+  readonly identityPort: number;
   readonly logLevel: LogLevel;
   readonly logAsJson?: boolean;
 }
@@ -33,6 +42,14 @@ export function define(command: Command): void {
       'how long an instance stays without a heartbeat',
       `${CONTROL_PLANE_DEFAULTS.leaseTtlMs / 1000}s`,
     )
+    .addOption(new Option('--enable-mtls [value]', 'mTLS between sidecars and with them; default: on').env('WEFT_ENABLE_MTLS'))
+    .option('--trust-domain <name>', 'of every identity: spiffe://<name>/ns/<namespace>/<app id>', DEFAULT_TRUST_DOMAIN)
+    .option('--workload-cert-ttl <duration>', 'lifetime of a certificate; default: 24h')
+    .option('--allowed-clock-skew <duration>', "how far a host's clock may be behind; default: 15m")
+    .option('--trust-anchors-file <file>', 'own CA: the roots to trust, PEM')
+    .option('--issuer-certificate-file <file>', 'own CA: the certificate that signs, PEM')
+    .option('--issuer-key-file <file>', 'own CA: its key, ECDSA P-256, PEM')
+    .option('--identity-port <port>', 'TLS port where sidecars of other hosts join with a token; 0: none', portArgument, 0)
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']).default('info'))
     .option('--log-as-json', 'log one JSON object a line')
     .action(controlPlane);
@@ -59,6 +76,7 @@ async function controlPlane(flags: Flags): Promise<void> {
       leaseTtlMs,
       settleMs: CONTROL_PLANE_DEFAULTS.settleMs,
       stateDirectory: weftDir('control-plane'),
+      mtls: mtlsOf(flags),
     },
     { logger, loadResources: loadResourceSet, embedded: embeddedDefaults(), snapshots: createSnapshotBuilder() },
   );

@@ -10,7 +10,7 @@ const WITHOUT_EFFECT = [
   ...['mode', 'metrics-port', 'metrics-listen-address', 'profile-port', 'placement-host-address', 'scheduler-host-address'],
   ...['sentry-address', 'control-plane-trust-domain', 'control-plane-namespace', 'dapr-internal-grpc-listen-address'],
 ];
-const SWITCHES_WITHOUT_EFFECT = ['enable-metrics', 'enable-mtls', 'enable-profiling', 'disable-builtin-k8s-secret-store'];
+const SWITCHES_WITHOUT_EFFECT = ['enable-metrics', 'enable-profiling', 'disable-builtin-k8s-secret-store'];
 
 export function define(command: Command): void {
   command
@@ -31,6 +31,11 @@ export function define(command: Command): void {
     .option('--resources-path <dir>', "directory with this app's resources; repeatable", listArgument)
     .option('--config <file>', 'Configuration file; repeatable, later ones win', listArgument)
     .addOption(controlPlaneOption())
+    .option('--enable-mtls [value]', 'refuse to run without mTLS; by itself it is on when the control plane has it')
+    .addOption(new Option('--join-token <token>', 'proves the app to a control plane elsewhere').env('WEFT_JOIN_TOKEN'))
+    .option('--join-token-file <file>', 'as --join-token, read anew for each use')
+    .option('--identity-address <host:port>', "the control plane's --identity-port, for join tokens")
+    .option('--trust-anchors-file <file>', 'PEM roots of that control plane: weft mtls export')
     .addOption(
       new Option('--api-door <door>', 'who listens on the API ports: Envoy, or the filter service')
         .choices(['envoy', 'service'])
@@ -83,15 +88,24 @@ async function sidecar(flags: SidecarFlags, command: Command): Promise<void> {
   // Before anything is started, so that a signal during the start finds its handler.
   const signals = stopSignals(flags.exitOnStdinClose === true);
   const startedAt = performance.now();
-  const running = await startSidecar(options, { logger, onShutdown: signals.request });
-  void running.ready.then(() =>
-    // Both since the process began: what a person waits for.
-    logger.info('ready', { ms: Math.round(performance.now()), start_ms: Math.round(performance.now() - startedAt) }),
+  const starting = new AbortController();
+  void signals.stop.then(() => starting.abort());
+  const running = await startSidecar(options, { logger, onShutdown: signals.request, signal: starting.signal }).catch(
+    (error: unknown) => {
+      if (starting.signal.aborted) return undefined;
+      throw error;
+    },
   );
-  const failure = await Promise.race([signals.stop, running.failed.catch((error: unknown) => error)]);
-  await running.drain();
-  if (failure instanceof UsageError) throw failure;
-  if (failure !== undefined) throw new Error(messageOf(failure), { cause: failure });
+  if (running !== undefined) {
+    void running.ready.then(() =>
+      // `ms` counts from the start of the process: what a person waits for.
+      logger.info('ready', { ms: Math.round(performance.now()), start_ms: Math.round(performance.now() - startedAt) }),
+    );
+    const failure = await Promise.race([signals.stop, running.failed.catch((error: unknown) => error)]);
+    await running.drain();
+    if (failure instanceof UsageError) throw failure;
+    if (failure !== undefined) throw new Error(messageOf(failure), { cause: failure });
+  }
   logger.info('stopped');
   process.exit(0);
 }

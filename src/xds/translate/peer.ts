@@ -11,8 +11,8 @@ import { overwrite } from './values.js';
 
 /**
  * Who calls, from the certificate alone. Once a connection, the TLS handshake writes the caller's app id and namespace into the
- * connection's state, read-only; each request's `dapr-caller-*` headers are made from there, whatever the caller has sent under those
- * names. So nothing that a peer sends can change whom it is taken for, and a request costs no parsing.
+ * connection's state, which nothing else writes; each request's `dapr-caller-*` headers are made from there, whatever the caller has sent
+ * under those names. So nothing that a peer sends can change whom it is taken for, and a request costs no parsing.
  */
 const STATE = { ids: 'weft.peer.ids', app: 'weft.peer.app', namespace: 'weft.peer.namespace' } as const;
 
@@ -28,7 +28,6 @@ const state = (objectKey: string, format: string) => ({
     $case: 'formatString',
     value: { format: { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: format } } } },
   } as const,
-  readOnly: true,
 });
 
 const part = (group: 1 | 2) =>

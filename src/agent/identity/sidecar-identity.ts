@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import type { ChannelCredentials } from '@grpc/grpc-js';
+import type { Logger } from '../../telemetry/logger.js';
+import { svidCredentials } from './channel-credentials.js';
+import { startSdsServer } from './sds-server.js';
+import { createSigningClient } from './signing-client.js';
+import { startSvidSource } from './svid-source.js';
+
+/** How a sidecar proves its app when it cannot open the control plane's Unix socket. */
+export interface JoinOptions {
+  /** Secret. */
+  readonly token?: string;
+  /** Read anew for every use. */
+  readonly tokenFile?: string;
+  /** PEM: the roots that the control plane's certificate must come from. */
+  readonly trustAnchorsFile?: string;
+}
+
+export interface SidecarIdentityOptions extends JoinOptions {
+  /** Of the identity service: `unix:/path` or `host:port`. */
+  readonly address: string;
+  readonly namespace: string;
+  readonly appId: string;
+  readonly instanceId: string;
+  readonly sdsSocket: string;
+}
+
+/** This sidecar's certificate: for its Envoy by SDS, for its own connections as credentials. */
+export interface SidecarIdentity {
+  readonly credentials: ChannelCredentials;
+  /** Resolves with the first certificate. Rejects with a UsageError when the control plane refuses to give one. */
+  readonly ready: Promise<void>;
+  close(): void;
+}
+
+/** Starts to obtain a certificate and serves it to Envoy as soon as it is there. */
+export async function startSidecarIdentity(options: SidecarIdentityOptions, logger: Logger): Promise<SidecarIdentity> {
+  const { token, tokenFile, sdsSocket } = options;
+  const credential = () => token ?? (tokenFile ? readFileSync(tokenFile, 'utf8').trim() : undefined);
+  const client = createSigningClient({
+    ...options,
+    credential,
+    current: () => ({ identity: source.identity(), roots: source.roots() }),
+  });
+  const source = startSvidSource(client, logger);
+  const sds = await startSdsServer(sdsSocket, source, logger);
+  return {
+    credentials: svidCredentials(source),
+    ready: source.ready,
+    close() {
+      sds.close();
+      source.close();
+    },
+  };
+}
