@@ -2,6 +2,9 @@
 
 /** @returns the cluster of an app's instances, also its EDS name */
 export const appCluster = (namespace: string, appId: string): string => `app|${namespace}|${appId}`;
+/** @returns the cluster of all instances of an app, or of those with one version */
+export const refCluster = (ref: { readonly namespace: string; readonly appId: string; readonly version: string }): string =>
+  appCluster(ref.namespace, ref.version === '' ? ref.appId : `${ref.appId}@${ref.version}`);
 /** @returns the cluster of an actor type's hosts, also its EDS name */
 export const actorCluster = (namespace: string, actorType: string): string => `actor|${namespace}|${actorType}`;
 /** This app itself, as its own Envoy reaches it (behind the inbound listener). */

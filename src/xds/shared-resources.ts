@@ -1,66 +1,81 @@
 import { appKey, type Instance } from '../model/instance.js';
 import type { ActorPlacement, MeshModel } from '../model/mesh-model.js';
 import type { MeshProfile } from '../model/mesh-profile.js';
+import type { TrafficView } from '../model/traffic/view.js';
 import type { Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Resource } from './resource.js';
+import { createSteeredApps } from './steered-apps.js';
+import { createTrafficViews } from './traffic-views.js';
 import { actorClusterResource, appClusterResource } from './translate/cluster.js';
-import { actorEndpoints, appEndpoints } from './translate/endpoint.js';
+import { actorEndpoints, appEndpoints, type Viewpoint, ZONE_LABEL } from './translate/endpoint.js';
 import { type AppRoutes, appRoutes, outboundRoutes } from './translate/route.js';
 
-/** What all Envoys of one namespace have in common. */
+/** What all Envoys of one namespace have in common that are under the same policies. */
 export interface SharedResources {
+  readonly view: TrafficView;
   readonly clusters: Resources;
   readonly endpoints: Resources;
   readonly routes: Resources;
   /** By {@link appKey}. The list is the same object for as long as none of its instances changes. */
   readonly apps: ReadonlyMap<string, { readonly instances: readonly Instance[] }>;
   readonly placements: readonly ActorPlacement[];
+  /** What `routes` was made of. They name apps and actor types, not instances, so most changes leave them alone. */
+  readonly inputs: readonly unknown[];
 }
 
 export interface SharedBuilder {
-  forNamespace(model: MeshModel, namespace: string): SharedResources;
+  /** @returns what `instance` shares with all callers in its namespace under the same policies */
+  forCaller(model: MeshModel, instance: Instance): SharedResources;
 }
 
 /** @returns a builder that translates again only what has changed since the last model */
 export function createSharedBuilder(): SharedBuilder {
   const apps = createAppCache();
   const actors = createActorCache();
-  const tables = createRouteTables();
-  const namespaces = new Map<string, SharedResources>();
+  const views = createTrafficViews();
+  const steered = createSteeredApps();
+  let shared = new Map<TrafficView, SharedResources>();
+  let before = shared;
   let current: MeshModel | undefined;
-  let fresh = new Set<string>();
 
   return {
-    forNamespace(model, namespace) {
+    forCaller(model, instance) {
       if (model !== current) {
         current = model;
-        fresh = new Set();
+        if (shared.size > 0) before = shared;
+        shared = new Map();
         apps.adopt(model);
         actors.adopt(model);
-        for (const known of namespaces.keys())
-          if (!model.instances.some((it) => it.namespace === known)) namespaces.delete(known);
+        steered.sweep();
       }
-      const before = namespaces.get(namespace);
-      if (before && fresh.has(namespace)) return before;
-      fresh.add(namespace);
-      const placements = model.placements.filter((placement) => placement.namespace === namespace);
-      const hosted = placements.map((placement) => actors.get(placement)).filter((type) => type !== undefined);
-      const known = [...apps.all()];
-      const shared: SharedResources = {
-        apps: apps.byKey(),
-        placements,
-        clusters: stable(before?.clusters, named([...known.map((app) => app.cluster), ...hosted.map((type) => type.cluster)])),
-        endpoints: stable(
-          before?.endpoints,
-          named([...known.map((app) => app.endpoints), ...hosted.map((type) => type.endpoints)]),
-        ),
-        routes: tables.forNamespace(namespace, known, placements),
-      };
-      namespaces.set(namespace, shared);
-      return shared;
+      const view = views.of(model, instance);
+      const known = shared.get(view);
+      if (known) return known;
+      const last = before.get(view) ?? [...before.values()].find((it) => it.view.namespace === view.namespace);
+      const made = translate(view, model, last);
+      shared.set(view, made);
+      return made;
     },
   };
+
+  function translate(view: TrafficView, model: MeshModel, last: SharedResources | undefined): SharedResources {
+    const placements = model.placements.filter((placement) => placement.namespace === view.namespace);
+    const hosted = placements.map((placement) => actors.get(placement)).filter((type) => type !== undefined);
+    const known = steered.apps(view, apps.byKey(), model.profile);
+    const types = steered.actors(view, placements);
+    const inputs = [...known.routes, ...[...types].flat()];
+    const sameRoutes = last !== undefined && sameItems(last.inputs, inputs);
+    return {
+      view,
+      apps: apps.byKey(),
+      placements,
+      clusters: stable(last?.clusters, named([...known.clusters, ...hosted.map((type) => type.cluster)])),
+      endpoints: stable(last?.endpoints, named([...known.endpoints, ...hosted.map((type) => type.endpoints)])),
+      inputs,
+      routes: sameRoutes ? last.routes : stable(last?.routes, named([outboundRoutes(known.routes, types)])),
+    };
+  }
 }
 
 /** The endpoints that one instance's Envoy sees in its own way: those of its own app and of its own actor types. */
@@ -74,34 +89,29 @@ export interface NodeEndpoints {
 export function nodeEndpoints(instance: Instance, shared: SharedResources, before?: NodeEndpoints): NodeEndpoints {
   const instances = shared.apps.get(appKey(instance))?.instances ?? [];
   const hosted = shared.placements.filter(({ hosts }) => hosts.some(({ instanceId }) => instanceId === instance.instanceId));
-  const inputs = [instance, instances, ...hosted];
+  const near = nearApps(instance, shared);
+  const inputs = [instance, instances, ...hosted, ...near];
   if (before && sameItems(before.inputs, inputs)) return before;
+  const zone = instance.labels[ZONE_LABEL];
   const resources = [
-    appEndpoints(instance, instances, instance),
+    ...near.flatMap((app) => endpointsOf(app, { zone })),
+    ...(near.includes(instances) ? endpointsOf(instances, { own: instance, zone }) : endpointsOf(instances, { own: instance })),
     ...hosted.map((placement) => actorEndpoints(placement, instance)),
   ];
   return { inputs, resources: stable(before?.resources, named(resources)) };
 }
 
-/** Route tables by namespace. They name apps and actor types, not instances, so most changes leave them alone. */
-function createRouteTables() {
-  const known = new Map<string, { readonly inputs: readonly unknown[]; readonly routes: Resources }>();
-  return {
-    forNamespace(namespace: string, apps: readonly KnownApp[], placements: readonly ActorPlacement[]): Resources {
-      const types = placements.map((placement) => placement.actorType).sort();
-      const inputs = [...apps.map((app) => app.routes), ...types];
-      const before = known.get(namespace);
-      if (before && sameItems(before.inputs, inputs)) return before.routes;
-      const table = outboundRoutes(
-        namespace,
-        apps.map((app) => app.routes(namespace)),
-        types,
-      );
-      const routes = stable(before?.routes, named([table]));
-      known.set(namespace, { inputs, routes });
-      return routes;
-    },
-  };
+/** @returns the instances of each app whose callers prefer their own zone, if this caller says where it is */
+function nearApps(instance: Instance, { view, apps }: SharedResources): readonly (readonly Instance[])[] {
+  if (view.key === '' || !instance.labels[ZONE_LABEL]) return [];
+  return [...apps.values()]
+    .filter(({ instances: [first] }) => first && view.backendPolicy(first)?.preferLocal)
+    .map(({ instances }) => instances);
+}
+
+function endpointsOf(instances: readonly Instance[], from: Viewpoint): Resource[] {
+  const [first] = instances;
+  return first ? [appEndpoints({ namespace: first.namespace, appId: first.appId, version: '' }, instances, from)] : [];
 }
 
 interface KnownApp {
@@ -116,7 +126,6 @@ interface KnownApp {
 function createAppCache() {
   let known = new Map<string, KnownApp>();
   return {
-    all: () => known.values(),
     byKey: (): ReadonlyMap<string, KnownApp> => known,
     adopt(model: MeshModel) {
       const groups = new Map<string, Instance[]>();
@@ -139,7 +148,7 @@ function renewApp(before: KnownApp | undefined, instances: readonly Instance[], 
   if (before && sameProfile && sameItems(before.instances, instances)) return before;
   const [first] = instances;
   if (!first) throw new Error('an app has at least one instance');
-  const app = { namespace: first.namespace, appId: first.appId };
+  const app = { namespace: first.namespace, appId: first.appId, version: '' };
   const tables = new Map<string, AppRoutes>();
   const routes = (namespace: string) => {
     const table = tables.get(namespace) ?? appRoutes(app, namespace);

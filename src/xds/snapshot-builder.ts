@@ -68,7 +68,7 @@ export function createSnapshotBuilder(): SnapshotBuilder {
       let envoy = before?.envoy;
       let snapshot: Snapshot;
       if (node.role === 'envoy') {
-        const common = shared.forNamespace(model, instance.namespace);
+        const common = shared.forCaller(model, instance);
         const settings = appSettings(model, instance, before?.envoy?.settings);
         envoy = envoyParts(instance, { settings, shared: common }, before?.envoy);
         snapshot = envoySnapshot(envoy, common, before?.snapshots.envoy);

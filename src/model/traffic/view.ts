@@ -60,6 +60,12 @@ export function trafficView(policies: readonly Policy[], namespace: string): Tra
   attachments.sort(byAge);
   const resiliency = resiliencyRules(policies.filter(({ kind }) => kind === 'Resiliency'));
   const backend = backendPolicies(policies.filter(({ kind }) => kind === 'BackendTrafficPolicy'));
+  const known = new Map<string, AppTraffic | undefined>();
+  const trafficOf = (target: { readonly namespace: string; readonly appId: string }) => {
+    const routes = appRoutesOf(attachments, target);
+    const rules = resiliency.app(target);
+    return routes || rules ? { ...(routes ?? NO_ROUTES), resiliency: rules } : undefined;
+  };
   const parents = new Map(
     attachments.map(({ parent }) => inNamespace(parent, namespace)).map((parent) => [refKey(parent), parent]),
   );
@@ -68,9 +74,9 @@ export function trafficView(policies: readonly Policy[], namespace: string): Tra
     namespace,
     parents: [...parents.values()],
     app(target) {
-      const routes = appRoutesOf(attachments, target);
-      const rules = resiliency.app(target);
-      return routes || rules ? { ...(routes ?? NO_ROUTES), resiliency: rules } : undefined;
+      const key = `${target.namespace}/${target.appId}`;
+      if (!known.has(key)) known.set(key, trafficOf(target));
+      return known.get(key);
     },
     backends: (traffic) => {
       const places = (traffic?.routes ?? []).flatMap(({ backends, filters }) =>

@@ -8,17 +8,23 @@ import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
 import { RBAC } from '../../gen/envoy/extensions/filters/http/rbac/v3/rbac.js';
 import { Router } from '../../gen/envoy/extensions/filters/http/router/v3/router.js';
+import {
+  StatefulSession,
+  StatefulSessionPerRoute,
+} from '../../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session.js';
 import { HttpConnectionManager } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { RBAC as NetworkRbac } from '../../gen/envoy/extensions/filters/network/rbac/v3/rbac.js';
+import { CookieBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie.js';
+import { HeaderBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/header/v3/header.js';
 import { PreviousHostsPredicate } from '../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
 import { RawBuffer } from '../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.js';
 import { DownstreamTlsContext, UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
-import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v3/http_protocol_options.js';
 import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { Empty } from '../../gen/google/protobuf/empty.js';
 import { ActorPlacement, AppConfiguration, Component, Subscription } from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
+import { HttpProtocolOptions } from '../../gen/weft/envoy/v1/http_protocol_options.js';
 import { SetConnectionState } from '../../gen/weft/envoy/v1/set_filter_state.js';
 
 /** What ts-proto generates for a message. */
@@ -62,6 +68,13 @@ export const messageTypes = {
   uriSanInput: type('envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput', Empty),
   headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
   earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),
+  statefulSession: type('envoy.extensions.filters.http.stateful_session.v3.StatefulSession', StatefulSession),
+  statefulSessionPerRoute: type(
+    'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute',
+    StatefulSessionPerRoute,
+  ),
+  cookieSession: type('envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState', CookieBasedSessionState),
+  headerSession: type('envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState', HeaderBasedSessionState),
   component: type('weft.config.v1.Component', Component),
   subscription: type('weft.config.v1.Subscription', Subscription),
   placement: type('weft.config.v1.ActorPlacement', ActorPlacement),

@@ -8,12 +8,14 @@ import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v
 import type { ActorPlacement } from '../../gen/weft/config/v1/config.js';
 import type { Instance } from '../../model/instance.js';
 import type { MeshProfile } from '../../model/mesh-profile.js';
-import { actorCluster, appCluster, LOCAL_APP_CLUSTER, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
+import { actorCluster, LOCAL_APP_CLUSTER, refCluster, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
+import type { AppRef } from '../../model/traffic/route.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
 import { http1, http2 } from './http-options.js';
 import { upstreamTls } from './mtls.js';
 import { makeResource } from './resource.js';
+import { type ClusterTraffic, steerCluster } from './traffic/cluster.js';
 import { ads, duration, pipe, tcp } from './values.js';
 
 // Envoy's default of 1024 connections, requests and pending requests is a limit nobody asked for; waiting requests stay bounded.
@@ -33,10 +35,14 @@ const betweenSidecars = () =>
     IDLE_MS.sidecar,
   );
 
-/** @returns the cluster of all instances of an app; which they are comes as EDS */
-export function appClusterResource(app: { readonly namespace: string; readonly appId: string }, profile: MeshProfile): Resource {
-  const name = appCluster(app.namespace, app.appId);
-  return makeResource(messageTypes.cluster, name, { ...baseApp, name, ...security(profile, [app]) });
+/**
+ * @param traffic what callers' policies say about the app
+ * @returns the cluster of all instances of an app, or of one version of it; which they are comes as EDS
+ */
+export function appClusterResource(app: AppRef, profile: MeshProfile, traffic?: ClusterTraffic): Resource {
+  const name = refCluster(app);
+  const cluster = { ...baseApp, name, ...security(profile, [app]) };
+  return makeResource(messageTypes.cluster, name, traffic ? steerCluster(cluster, traffic) : cluster);
 }
 
 /** @returns the consistent-hash cluster of an actor type's hosts */

@@ -4,7 +4,7 @@ import { messageTypes, pack } from './any.js';
 import { duration } from './values.js';
 
 /** Failures after which no upstream has seen the request: trying again can never run anything twice. */
-const NOT_SENT = 'connect-failure,refused-stream,reset-before-request';
+export const NOT_SENT = 'connect-failure,refused-stream,reset-before-request';
 
 /** Three tries, another instance preferred. The one retry layer of the mesh until a Resiliency says otherwise. */
 export const connectionRetry: RetryPolicy = RetryPolicy.fromPartial({

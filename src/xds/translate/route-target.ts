@@ -1,4 +1,11 @@
-import { Route, RouteAction, RouteList, RouteMatch } from '../../gen/envoy/config/route/v3/route_components.js';
+import {
+  type HeaderMatcher,
+  type RetryPolicy,
+  Route,
+  RouteAction,
+  RouteList,
+  RouteMatch,
+} from '../../gen/envoy/config/route/v3/route_components.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { actorCluster, appCluster, HEADERS, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
 import { messageTypes, pack } from './any.js';
@@ -62,25 +69,37 @@ const toAppHeaders = ({ appId }: AppTarget) => ({
 const ACTOR_ADDRESS = { regex: '^/v1\\.0/actors/([^/?]+)/([^/?]+)/.*$', substitution: '\\1/\\2' };
 const ACTOR_CALL = '/v1\\.0/actors/[^/]+/[^/]+/method/.+';
 
+/** Calls of a type that are alike: those with `headers` that no earlier entry has taken. */
+export interface ActorCalls {
+  readonly headers: readonly HeaderMatcher[];
+  readonly retryPolicy: RetryPolicy;
+}
+
 /** @returns the routes below `/v1.0/actors/<type>/`: calls go to the actor's owner, state, timers and reminders to the filter service */
-export function actorRoutes(namespace: string, actorType: string): Any {
-  const call = Route.fromPartial({
-    match: { pathSpecifier: { $case: 'safeRegex', value: { regex: ACTOR_CALL } } },
-    action: {
-      $case: 'route',
-      value: {
-        clusterSpecifier: { $case: 'cluster', value: actorCluster(namespace, actorType) },
-        timeout: NO_TIMEOUT,
-        hashPolicy: [{ policySpecifier: { $case: 'header', value: { headerName: ':path', regexRewrite: actorAddress } } }],
-        retryPolicy: actorRetry,
+export function actorRoutes(
+  namespace: string,
+  actorType: string,
+  kinds: readonly ActorCalls[] = [{ headers: [], retryPolicy: actorRetry }],
+): Any {
+  const calls = kinds.map(({ headers, retryPolicy }) =>
+    Route.fromPartial({
+      match: { pathSpecifier: { $case: 'safeRegex', value: { regex: ACTOR_CALL } }, headers: [...headers] },
+      action: {
+        $case: 'route',
+        value: {
+          clusterSpecifier: { $case: 'cluster', value: actorCluster(namespace, actorType) },
+          timeout: NO_TIMEOUT,
+          hashPolicy: [{ policySpecifier: { $case: 'header', value: { headerName: ':path', regexRewrite: actorAddress } } }],
+          retryPolicy,
+        },
       },
-    },
-    requestHeadersToAdd: [overwrite(HEADERS.to, 'actor')],
-    // The inbound listener of another host says whether a call is remote.
-    requestHeadersToRemove: [...API_HEADERS, 'x-dapr-remote'],
-    responseHeadersToRemove: [HEADERS.actorMoved],
-  });
-  return pack(messageTypes.routeList, RouteList.fromPartial({ routes: [call, toService(SERVICE_HTTP_CLUSTER)] }));
+      requestHeadersToAdd: [overwrite(HEADERS.to, 'actor')],
+      // The inbound listener of another host says whether a call is remote.
+      requestHeadersToRemove: [...API_HEADERS, 'x-dapr-remote'],
+      responseHeadersToRemove: [HEADERS.actorMoved],
+    }),
+  );
+  return pack(messageTypes.routeList, RouteList.fromPartial({ routes: [...calls, toService(SERVICE_HTTP_CLUSTER)] }));
 }
 
 const actorAddress = { pattern: { regex: ACTOR_ADDRESS.regex }, substitution: ACTOR_ADDRESS.substitution };

@@ -12,7 +12,6 @@ import { connectionRetry } from './retry.js';
 import {
   API_HEADERS,
   type AppTarget,
-  actorRoutes,
   headerRoute,
   invokeRoute,
   NO_TIMEOUT,
@@ -36,21 +35,37 @@ export interface AppRoutes {
   readonly byBasicAuth: ReadonlyMap<string, Any>;
 }
 
+/** What a call to an app ends at, by the way that it names the app. */
+export interface RouteMaker {
+  /** @param prefix what stands before the method's path, with the slash between them */
+  byPath(prefix: string): Any;
+  /** @param remove headers that have done their work */
+  byHeader(remove: readonly string[]): Any;
+}
+
+const straight = (target: AppTarget): RouteMaker => ({
+  byPath: (prefix) => invokeRoute(target, prefix),
+  byHeader: (remove) => headerRoute(target, remove),
+});
+
 /** @returns every address of `target` for callers in `namespace`: `app` at home, `app.ns` everywhere */
-export function appRoutes(target: AppTarget, namespace: string): AppRoutes {
+export function appRoutes(target: AppTarget, namespace: string, make: RouteMaker = straight(target)): AppRoutes {
   const qualified = `${target.appId}.${target.namespace}`;
   const keys = target.namespace === namespace ? [target.appId, qualified] : [qualified];
-  const byHeader = headerRoute(target);
-  const byAuth = headerRoute(target, ['authorization']);
+  const byHeader = make.byHeader([]);
+  const byAuth = make.byHeader(['authorization']);
   return {
-    byPath: new Map(keys.map((key) => `/v1.0/invoke/${key}/method/`).map((prefix) => [prefix, invokeRoute(target, prefix)])),
+    byPath: new Map(keys.map((key) => `/v1.0/invoke/${key}/method/`).map((prefix) => [prefix, make.byPath(prefix)])),
     byAppId: new Map(keys.map((key) => [key, byHeader])),
     byBasicAuth: new Map(keys.map((key) => [`Basic ${Buffer.from(`dapr-app-id:${key}`).toString('base64')}`, byAuth])),
   };
 }
 
-/** @returns the one table for everything that apps of `namespace` call; the same for every node there */
-export function outboundRoutes(namespace: string, apps: Iterable<AppRoutes>, actorTypes: Iterable<string>): Resource {
+/**
+ * @param actors the routes of each actor type
+ * @returns the one table for everything that apps of a namespace call; the same for every node there that has the same policies
+ */
+export function outboundRoutes(apps: Iterable<AppRoutes>, actors: ReadonlyMap<string, Any>): Resource {
   const paths = new Map<string, Matcher_OnMatch>(API_VERSIONS.map((prefix) => [prefix, act(serviceHttpRoute)]));
   for (const prefix of API_GRPC) paths.set(prefix, act(serviceGrpcRoute));
   const appIds = new Map<string, Matcher_OnMatch>();
@@ -60,7 +75,7 @@ export function outboundRoutes(namespace: string, apps: Iterable<AppRoutes>, act
     for (const [key, route] of app.byAppId) appIds.set(key, act(route));
     for (const [key, route] of app.byBasicAuth) basicAuth.set(key, act(route));
   }
-  for (const type of actorTypes) paths.set(actorPrefix(type), act(actorRoutes(namespace, type)));
+  for (const [type, routes] of actors) paths.set(actorPrefix(type), act(routes));
   const byPath = byPrefix(':path', paths, byHeaders(appIds, basicAuth));
   return makeRoutes(ROUTES.outbound, { matcher: byPath, routes: [] });
 }

@@ -44,9 +44,22 @@ const httpRule = strict({
   timeouts,
   retry,
   sessionPersistence,
-}).refine(({ filters, backendRefs }) => !filters.some(({ type }) => type === 'RequestRedirect') || backendRefs.length === 0, {
-  error: 'has both a RequestRedirect and backendRefs; keep one',
-});
+})
+  .refine(({ filters, backendRefs }) => !filters.some(({ type }) => type === 'RequestRedirect') || backendRefs.length === 0, {
+    error: 'has both a RequestRedirect and backendRefs; keep one',
+  })
+  .refine(({ filters, matches }) => !filters.some(replacesPrefix) || matches.every(hasPrefix), {
+    error: 'has ReplacePrefixMatch without a PathPrefix in every match; add it, or use ReplaceFullPath',
+  })
+  .refine(({ filters }) => !(hasType(filters, 'RequestRedirect') && hasType(filters, 'URLRewrite')), {
+    error: 'has both RequestRedirect and URLRewrite; keep one',
+  });
+
+type Filter = z.infer<typeof httpFilters>[number];
+const hasType = (filters: readonly Filter[], type: Filter['type']) => filters.some((filter) => filter.type === type);
+const replacesPrefix = ({ requestRedirect, urlRewrite }: Filter) =>
+  (requestRedirect ?? urlRewrite)?.path?.type === 'ReplacePrefixMatch';
+const hasPrefix = ({ path }: z.infer<typeof httpMatch>) => (path?.type ?? 'PathPrefix') === 'PathPrefix';
 
 const grpcName = z.string().regex(/^[^/\s]+$/, { error: 'is no gRPC name; change it' });
 const grpcMatch = strict({
