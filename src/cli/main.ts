@@ -22,6 +22,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   'control-plane': { summary: 'run the control plane: registry and xDS', load: () => import('./commands/control-plane.js') },
   'proxy-status': { summary: 'show whether every proxy has its configuration', load: () => import('./commands/proxy-status.js') },
   'proxy-config': { summary: 'show what the proxies of an app were sent', load: () => import('./commands/proxy-config.js') },
+  mtls: { summary: 'show identities, certificates and roots; rotate and export roots', load: () => import('./commands/mtls.js') },
+  token: { summary: 'make join tokens for sidecars on other hosts', load: () => import('./commands/token.js') },
   envoy: { summary: 'find Envoy, or fetch it once, and print its path', load: () => import('./commands/envoy.js') },
   quickstart: { summary: 'run examples/quickstart and show what travelled', load: () => import('./commands/quickstart.js') },
 };
