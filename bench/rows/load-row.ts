@@ -61,7 +61,8 @@ async function startOne(spec: LoadSpec, subject: Subject, options: RunOptions): 
   try {
     one = await subject.start(spec.topology);
     for (const call of spec.prime ?? []) await prime({ ...call, port: one.target.httpPort });
-    await spec.load(one, options, 1);
+    const { requests, errors } = await spec.load(one, options, 1);
+    if (requests === 0) throw new Error(`no request succeeded in the first second, ${errors} failed`);
     return one;
   } catch (error) {
     options.say(`${spec.name}: ${subject.name} is left out: ${messageOf(error)}`);
