@@ -2,6 +2,7 @@ import type { ActorPlacement, AppConfiguration } from '../gen/weft/config/v1/con
 import { appKey, type Instance } from '../model/instance.js';
 import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
 import type { MeshProfile } from '../model/mesh-profile.js';
+import { isForAllCallers } from '../model/traffic/document.js';
 
 export interface MeshModelInput {
   readonly instances: readonly Instance[];
@@ -49,7 +50,8 @@ function scopedTo(instance: Instance, set: ResourceSet): ResourceSet {
     components: set.components.filter((component) => inNamespace(component) && inScope(component)),
     subscriptions: set.subscriptions.filter((subscription) => inNamespace(subscription) && inScope(subscription)),
     configurations: set.configurations,
-    policies: set.policies.filter((policy) => inNamespace(policy) && inScope(policy)),
+    // A route of an app's namespace is for callers everywhere; which ones count for whom is told by model/traffic.
+    policies: set.policies.filter((policy) => (inNamespace(policy) || isForAllCallers(policy)) && inScope(policy)),
   };
 }
 

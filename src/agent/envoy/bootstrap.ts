@@ -16,6 +16,9 @@ const ADS_BACKOFF = { base_interval: '0.1s', max_interval: '2s' };
 /** A safety net far above what one app does; without it a flood of connections ends in the kernel's OOM killer. */
 const MAX_CONNECTIONS = 50_000;
 
+/** Envoy's own bound of 100 instructions is less than `/[a-z]{1,100}`; how large an expression may be is checked when a route is read. */
+const RUNTIME = { 're2.max_program_size.error_level': 4_294_967_295 };
+
 /**
  * The series that we show or need ourselves (draining watches `downstream_rq_active`). Envoy makes no others,
  * which spares it memory for each cluster of a large mesh.
@@ -68,6 +71,7 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
       lds_config: ads,
     },
     static_resources: { clusters: clusters(options) },
+    layered_runtime: { layers: [{ name: 'weft', static_layer: RUNTIME }] },
     stats_config: {
       use_all_default_tags: false,
       stats_matcher: {

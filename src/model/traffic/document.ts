@@ -32,6 +32,9 @@ export interface RouteDocument {
 
 export const ROUTE_KINDS: readonly string[] = ['HTTPRoute', 'GRPCRoute', 'TrafficSplit'];
 
+/** @returns whether a policy may steer callers of other namespaces than its own */
+export const isForAllCallers = ({ kind }: Pick<Policy, 'kind'>): boolean => ROUTE_KINDS.includes(kind) || kind === 'BackendTrafficPolicy';
+
 /** @returns what a validated route or split says, by parent; undefined: the policy is of another kind */
 export function readRouteDocument(policy: Policy): RouteDocument | undefined {
   switch (policy.kind) {
