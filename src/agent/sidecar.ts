@@ -8,6 +8,7 @@ import type { AttachClient } from './attach-client.js';
 import type { FilterService } from './filter-service.js';
 import { createHealth, type Health } from './health.js';
 import { findIdentityService } from './identity/discover.js';
+import { listenEarly } from './identity/early-socket.js';
 import { LEASE_MARGIN_MS, watchLease } from './lease-watch.js';
 import type { SidecarOptions } from './options.js';
 import { checkPorts, pickInboundPort } from './ports.js';
@@ -88,16 +89,16 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const node = { ...identity, role: 'envoy' } as const;
   const identityService = await findIdentityService(options, logger, signal);
   const mtls = identityService !== undefined;
+  const sds = mtls ? await listenEarly(runDir.sockets.sds) : undefined;
+  undo.add(() => sds?.close());
   const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal, mtls });
   undo.add(envoy.stop);
   envoy.failed.catch(failed.reject);
   const parts = await import('./late-parts.js');
 
   // The control plane: instances report up, configuration comes down.
-  const { sds: sdsSocket } = runDir.sockets;
-  const own = mtls
-    ? await parts.startSidecarIdentity({ ...identity, ...options.join, address: identityService, sdsSocket }, logger)
-    : undefined;
+  const join = { ...identity, ...options.join };
+  const own = sds && identityService ? parts.startSidecarIdentity({ ...join, address: identityService, sds }, logger) : undefined;
   undo.add(() => own?.close());
   own?.ready.catch(failed.reject);
   const channel = parts.openControlPlaneChannel(options.controlPlaneAddress, own?.credentials);

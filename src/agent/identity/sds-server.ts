@@ -8,6 +8,7 @@ import type { DiscoveryRequest, DiscoveryResponse } from '../../gen/envoy/servic
 import { SecretDiscoveryServiceService } from '../../gen/envoy/service/secret/v3/sds.js';
 import { SDS_SECRETS } from '../../model/names.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { EarlySocket } from './early-socket.js';
 import type { SvidSource } from './svid-source.js';
 
 const SECRET_TYPE = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
@@ -16,7 +17,7 @@ const SECRET_TYPE = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.
  * Serves key, certificate and roots to this sidecar's own Envoy, over a Unix socket that only this user can open: the private key
  * never leaves the host. State-of-the-world SDS, since there are two secrets and both fit one message.
  */
-export async function startSdsServer(socketPath: string, source: SvidSource, logger: Logger): Promise<{ close(): void }> {
+export function startSdsServer(socket: EarlySocket, source: SvidSource, logger: Logger): { close(): void } {
   const server = new Server();
   const streams = new Set<() => void>();
   server.addService(SecretDiscoveryServiceService, {
@@ -35,13 +36,14 @@ export async function startSdsServer(socketPath: string, source: SvidSource, log
   const stopListening = source.onChange(() => {
     for (const push of streams) push();
   });
-  await new Promise<void>((resolve, reject) => {
-    server.bindAsync(`unix:${socketPath}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()));
-  });
+  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  socket.serve((connection) => injector.injectConnection(connection));
   return {
     close() {
       stopListening();
+      socket.close();
       server.forceShutdown();
+      injector.destroy();
     },
   };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../../telemetry/logger.js';
 import { svidCredentials } from './channel-credentials.js';
+import type { EarlySocket } from './early-socket.js';
 import { startSdsServer } from './sds-server.js';
 import { createSigningClient } from './signing-client.js';
 import { startSvidSource } from './svid-source.js';
@@ -22,7 +23,8 @@ export interface SidecarIdentityOptions extends JoinOptions {
   readonly namespace: string;
   readonly appId: string;
   readonly instanceId: string;
-  readonly sdsSocket: string;
+  /** Where Envoy asks for its secrets. */
+  readonly sds: EarlySocket;
 }
 
 /** This sidecar's certificate: for its Envoy by SDS, for its own connections as credentials. */
@@ -34,8 +36,8 @@ export interface SidecarIdentity {
 }
 
 /** Starts to obtain a certificate and serves it to Envoy as soon as it is there. */
-export async function startSidecarIdentity(options: SidecarIdentityOptions, logger: Logger): Promise<SidecarIdentity> {
-  const { token, tokenFile, sdsSocket } = options;
+export function startSidecarIdentity(options: SidecarIdentityOptions, logger: Logger): SidecarIdentity {
+  const { token, tokenFile } = options;
   const credential = () => token ?? (tokenFile ? readFileSync(tokenFile, 'utf8').trim() : undefined);
   const client = createSigningClient({
     ...options,
@@ -43,7 +45,7 @@ export async function startSidecarIdentity(options: SidecarIdentityOptions, logg
     current: () => ({ identity: source.identity(), roots: source.roots() }),
   });
   const source = startSvidSource(client, logger);
-  const sds = await startSdsServer(sdsSocket, source, logger);
+  const sds = startSdsServer(options.sds, source, logger);
   return {
     credentials: svidCredentials(source),
     ready: source.ready,

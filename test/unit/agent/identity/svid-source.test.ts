@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { listenEarly } from '../../../../src/agent/identity/early-socket.js';
 import { startSdsServer } from '../../../../src/agent/identity/sds-server.js';
 import { type SigningClient, startSvidSource, untilRenewal } from '../../../../src/agent/identity/svid-source.js';
 import { createRoot } from '../../../../src/control/ca/authority.js';
@@ -51,7 +52,7 @@ function clientOf(ca: Awaited<ReturnType<typeof authority>>, failures = 0): Sign
 
 describe('the SVID source', () => {
   it('survives a control plane that is away, and then renews with a new key before the certificate ends', async () => {
-    const ca = await authority(2_000);
+    const ca = await authority(6_000);
     const source = startSvidSource(clientOf(ca, 2), silentLogger);
     cleanups.push(() => source.close());
     await source.ready;
@@ -77,12 +78,12 @@ describe('the SDS server', () => {
     cleanups.push(() => source.close());
     const dir = mkdtempSync(join(tmpdir(), 'weft-sds-'));
     cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
-    const server = await startSdsServer(join(dir, 'sds.sock'), source, silentLogger);
+    const server = startSdsServer(await listenEarly(join(dir, 'sds.sock')), source, silentLogger);
     cleanups.push(() => server.close());
     const client = new SecretDiscoveryServiceClient(`unix:${join(dir, 'sds.sock')}`, credentials.createInsecure());
     cleanups.push(() => client.close());
     const stream = client.streamSecrets();
-    stream.on('error', (error: ServiceError) => expect(error.details).toMatch(/Cancelled|UNAVAILABLE|Connection dropped/));
+    stream.on('error', (error: ServiceError) => expect(error.details).toMatch(/Cancelled|UNAVAILABLE|Connection dropped|Channel closed/));
     const responses: DiscoveryResponse[] = [];
     const two = new Promise<void>((resolve) =>
       stream.on('data', (response: DiscoveryResponse) => {
