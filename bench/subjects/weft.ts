@@ -38,7 +38,8 @@ export function weft({ door, envoy, command = OWN_COMMAND, workDir }: WeftOption
   const startControlPlane = async (dir: string) => {
     const [port = 0, httpPort = 0] = await freePorts(2);
     const args = [command, 'control-plane', '--port', `${port}`, '--http-port', `${httpPort}`];
-    args.push('--resources-path', writeResources(workDir), '--log-level', 'warn');
+    // Without TLS for everyone: bare Envoy and daprd have none either.
+    args.push('--resources-path', writeResources(workDir), '--log-level', 'warn', '--enable-mtls=false');
     const started = await startProcess({ name: 'weft-control-plane', command: process.execPath, args, env: env(dir), workDir });
     await waitFor({ port: httpPort, path: '/healthz' }, { deadlineMs: 15_000, everyMs: 20, process: started }).catch(
       async (error) => {
