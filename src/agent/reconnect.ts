@@ -14,36 +14,40 @@ export interface ReconnectOptions {
 
 /** A connection that ended sooner than this did not really work: without a pause we would spin. */
 const STEADY_MS = 1000;
+const TELL_EVERY_MS = 3000;
 const BACKOFF = { initialMs: 50, maxMs: 2000 };
 
 /** Keeps one connection: at once after one that worked, then with growing, jittered pauses; says every few seconds that it waits. */
 export async function keepConnected(options: ReconnectOptions): Promise<void> {
-  const { what, logger, signal, tellEveryMs = 3000 } = options;
+  const { what, logger, signal, tellEveryMs = TELL_EVERY_MS } = options;
   const wait = backoff(BACKOFF);
-  let toldAt = performance.now();
-  let lost = false;
+  let open = false;
+  let waited = false;
+  let lastWhy = '';
+  // By a timer: an attempt may itself hang, on a certificate that is not there yet for one.
+  const teller = setInterval(() => {
+    if (open) return;
+    waited = true;
+    logger.warn(`waiting for the ${what}`, lastWhy === '' ? {} : { why: lastWhy });
+  }, tellEveryMs);
+  teller.unref();
   while (!signal.aborted) {
-    let opened = false;
     const startedAt = performance.now();
-    const why = await options.connect(() => {
-      opened = true;
-      if (lost) logger.info(`${what} answers again`);
-      lost = false;
+    lastWhy = await options.connect(() => {
+      open = true;
+      if (waited) logger.info(`${what} answers`);
+      waited = false;
     });
-    if (signal.aborted) return;
-    if (opened) {
-      logger.warn(`${what} is gone; what is configured stays in force`, { why });
-      lost = true;
-      toldAt = performance.now();
-      if (performance.now() - startedAt > STEADY_MS) {
-        wait.reset();
-        continue;
-      }
-    } else if (performance.now() - toldAt >= tellEveryMs) {
-      logger.warn(`waiting for the ${what}`, { why });
-      toldAt = performance.now();
-      lost = true;
+    if (signal.aborted) break;
+    const worked = open && performance.now() - startedAt > STEADY_MS;
+    if (open) {
+      logger.warn(`${what} is gone; what is configured stays in force`, { why: lastWhy });
+      teller.refresh();
+      waited = true;
     }
-    await sleep(wait.next(), signal);
+    open = false;
+    if (worked) wait.reset();
+    else await sleep(wait.next(), signal);
   }
+  clearInterval(teller);
 }

@@ -43,5 +43,12 @@ function watch(child: ChildProcess, target: number): void {
   guard.stdin?.on('error', () => {});
   guard.unref();
   (guard.stdin as unknown as { unref?: () => void } | null)?.unref?.();
-  child.once('exit', () => guard.kill('SIGKILL'));
+  // The guard's group: the shell alone would leave its `cat` behind for as long as we live.
+  child.once('exit', () => {
+    try {
+      if (guard.pid !== undefined) process.kill(-guard.pid, 'SIGKILL');
+    } catch {
+      // It has ended already.
+    }
+  });
 }

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.js';
 import { createMesh, type Mesh } from '../../support/mesh.js';
 
 let mesh: Mesh;
@@ -14,7 +15,8 @@ afterAll(() => mesh.close());
 async function refusal(args: readonly string[]): Promise<string> {
   const { code, text } = await mesh.world.run(['sidecar', ...args]);
   expect(code).toBe(1);
-  expect(mesh.world.processes().filter((line) => !line.includes('control-plane'))).toEqual([]);
+  // The guard of Envoy sees the end of the sidecar a moment later.
+  await eventually(() => expect(mesh.world.processes().filter((line) => !line.includes('control-plane'))).toEqual([]));
   const lines = text.split('\n').filter((line) => line.startsWith('weft: '));
   expect(lines).toHaveLength(1);
   return lines[0] as string;

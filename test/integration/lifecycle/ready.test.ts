@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { eventually } from '../../support/eventually.js';
 import { createMesh, type Mesh, untilStatus } from '../../support/mesh.js';
 
 let mesh: Mesh;
@@ -53,4 +54,13 @@ it('waits for a control plane that is not there yet, says so with address and fl
   await sidecar.cli.until(/waiting for the control plane at 127\.0\.0\.1:\d+ \(--control-plane-address\)/);
   await mesh.startControlPlane();
   await sidecar.ready();
+});
+
+it('stops at once, and leaves nothing, while it still waits for a control plane', async () => {
+  await mesh.killControlPlane();
+  const sidecar = await mesh.sidecar({ appId: 'orders' });
+  await sidecar.cli.until(/waiting for the control plane/);
+  sidecar.cli.signal('SIGTERM');
+  expect(await sidecar.cli.exit()).toBe(0);
+  await eventually(() => expect(mesh.world.processes()).toEqual([]));
 });
