@@ -1,5 +1,6 @@
 import { Pool } from '../../lib/undici-pool.js';
-import type { HttpCall, HttpChannel, HttpReply, HttpStreamReply } from './channel.js';
+import type { HttpCall, HttpChannel, HttpStreamReply } from './channel.js';
+import { collectReply } from './collect-reply.js';
 
 export interface HttpChannelOptions {
   /** `http://127.0.0.1:6001`; with `socketPath` only its authority matters. */
@@ -16,6 +17,7 @@ export interface HttpChannelOptions {
 }
 
 const MEBIBYTE = 1024 * 1024;
+const DEADLINE_MS = 60_000;
 
 /** @returns a channel on an undici pool; nothing is connected before the first request */
 export function createHttpChannel(options: HttpChannelOptions): HttpChannel {
@@ -28,42 +30,21 @@ export function createHttpChannel(options: HttpChannelOptions): HttpChannel {
   });
   const maxBodyBytes = options.maxBodyBytes ?? 64 * MEBIBYTE;
 
-  const open = (call: HttpCall) =>
-    pool.request({
-      method: call.method as 'GET',
-      path: call.path,
-      headers: { ...call.headers, ...options.headers } as Record<string, string | string[]>,
-      body: call.body ?? null,
-      signal: call.signal,
-      headersTimeout: call.timeoutMs ?? 60_000,
-      bodyTimeout: call.timeoutMs ?? 60_000,
-    });
+  const optionsOf = (call: HttpCall) => ({
+    method: call.method as 'GET',
+    path: call.path,
+    headers: { ...call.headers, ...options.headers } as Record<string, string | string[]>,
+    body: call.body ?? null,
+    headersTimeout: call.timeoutMs ?? DEADLINE_MS,
+    bodyTimeout: call.timeoutMs ?? DEADLINE_MS,
+  });
 
   return {
-    async request(call): Promise<HttpReply> {
-      const reply = await open(call);
-      const chunks: Buffer[] = [];
-      let size = 0;
-      for await (const chunk of reply.body as AsyncIterable<Buffer>) {
-        size += chunk.length;
-        // Checked while reading, so that a huge reply never stands in memory whole.
-        if (size > maxBodyBytes) throw new Error(`reply is larger than ${maxBodyBytes} bytes`);
-        chunks.push(chunk);
-      }
-      return {
-        status: reply.statusCode,
-        headers: withoutUndefined(reply.headers),
-        body: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
-      };
-    },
+    request: (call) => collectReply(pool, optionsOf(call), { maxBodyBytes, signal: call.signal }),
     async stream(call): Promise<HttpStreamReply> {
-      const reply = await open(call);
-      return { status: reply.statusCode, headers: withoutUndefined(reply.headers), body: reply.body };
+      const reply = await pool.request({ ...optionsOf(call), signal: call.signal });
+      return { status: reply.statusCode, headers: reply.headers as HttpStreamReply['headers'], body: reply.body };
     },
     close: () => pool.destroy(),
   };
-}
-
-function withoutUndefined(headers: Record<string, string | string[] | undefined>): Record<string, string | string[]> {
-  return headers as Record<string, string | string[]>;
 }
