@@ -35,7 +35,7 @@ describe('endpoints of an app', () => {
 
   it('keep an instance with a lost lease, unwell', () => {
     const { endpoints } = appEndpoints(app, [{ ...one, lease: 'lost' }, two]).describe() as Assignment;
-    expect(endpoints?.[0]?.lbEndpoints.map(({ healthStatus }) => healthStatus)).toEqual(['UNHEALTHY', 'HEALTHY']);
+    expect(endpoints?.[0]?.lbEndpoints.map(({ healthStatus }) => healthStatus)).toEqual(['DEGRADED', 'HEALTHY']);
   });
 
   it('put the asking instance first, by its own socket, and the others only behind it', () => {
