@@ -33,7 +33,18 @@ export interface RouteDocument {
 export const ROUTE_KINDS: readonly string[] = ['HTTPRoute', 'GRPCRoute', 'TrafficSplit'];
 
 /** @returns whether a policy may steer callers of other namespaces than its own */
-export const isForAllCallers = ({ kind }: Pick<Policy, 'kind'>): boolean => ROUTE_KINDS.includes(kind) || kind === 'BackendTrafficPolicy';
+export const isForAllCallers = ({ kind }: Pick<Policy, 'kind'>): boolean =>
+  ROUTE_KINDS.includes(kind) || kind === 'BackendTrafficPolicy';
+
+const sessions = new WeakMap<Policy, boolean>();
+/** @returns whether any of the policies asks for session persistence */
+export const usesSessions = (policies: readonly Policy[]): boolean =>
+  policies.some((policy) => {
+    if (!ROUTE_KINDS.includes(policy.kind)) return false;
+    const known = sessions.get(policy) ?? JSON.stringify(policy.spec).includes('"sessionPersistence"');
+    sessions.set(policy, known);
+    return known;
+  });
 
 /** @returns what a validated route or split says, by parent; undefined: the policy is of another kind */
 export function readRouteDocument(policy: Policy): RouteDocument | undefined {

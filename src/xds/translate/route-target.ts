@@ -73,6 +73,8 @@ const ACTOR_CALL = '/v1\\.0/actors/[^/]+/[^/]+/method/.+';
 export interface ActorCalls {
   readonly headers: readonly HeaderMatcher[];
   readonly retryPolicy: RetryPolicy;
+  /** How much of a body may be kept for another try; absent: what the listener keeps. */
+  readonly bufferBytes?: number;
 }
 
 /** @returns the routes below `/v1.0/actors/<type>/`: calls go to the actor's owner, state, timers and reminders to the filter service */
@@ -81,7 +83,7 @@ export function actorRoutes(
   actorType: string,
   kinds: readonly ActorCalls[] = [{ headers: [], retryPolicy: actorRetry }],
 ): Any {
-  const calls = kinds.map(({ headers, retryPolicy }) =>
+  const calls = kinds.map(({ headers, retryPolicy, bufferBytes }) =>
     Route.fromPartial({
       match: { pathSpecifier: { $case: 'safeRegex', value: { regex: ACTOR_CALL } }, headers: [...headers] },
       action: {
@@ -97,6 +99,7 @@ export function actorRoutes(
       // The inbound listener of another host says whether a call is remote.
       requestHeadersToRemove: [...API_HEADERS, 'x-dapr-remote'],
       responseHeadersToRemove: [HEADERS.actorMoved],
+      perRequestBufferLimitBytes: bufferBytes,
     }),
   );
   return pack(messageTypes.routeList, RouteList.fromPartial({ routes: [...calls, toService(SERVICE_HTTP_CLUSTER)] }));

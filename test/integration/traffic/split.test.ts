@@ -67,7 +67,9 @@ it('sends calls to another namespace', async () => {
 });
 
 it('tells the app whom the call reached', async () => {
-  await rig.update({ resources: route('[{ backendRefs: [{ name: orders-next, weight: 1 }, { name: orders-next, weight: 1 }] }]') });
+  await rig.update({
+    resources: route('[{ backendRefs: [{ name: orders-next, weight: 1 }, { name: orders-next, weight: 1 }] }]'),
+  });
   const { body } = await call(`${caller.api}/v1.0/invoke/orders/method/a`);
   expect((JSON.parse(body) as Seen).headers).toMatchObject({ 'dapr-callee-app-id': 'orders-next', 'dapr-caller-app-id': 'web' });
 });

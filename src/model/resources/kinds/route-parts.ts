@@ -70,7 +70,7 @@ export const headerMatch = namedMatch(
 export const pathText = z
   .string()
   .max(MAX_TEXT)
-  .regex(/^\/[^?#\s]*$/, { error: 'expected a path that starts with / and has no query; change it' });
+  .regex(/^\/[^?#\s\\]*$/, { error: 'expected a path that starts with / and has no query; change it' });
 const hostname = z.string().regex(/^[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$/, { error: 'is no host name; change it' });
 const pathChange = strict({
   type: z.enum(['ReplaceFullPath', 'ReplacePrefixMatch']),

@@ -9,9 +9,10 @@ import { localReply } from '../local-reply.js';
 import type { FilterContext, FilterModule } from './module.js';
 import { rbacFilter } from './rbac.js';
 import { routerFilter } from './router.js';
+import { statefulSessionFilter } from './stateful-session.js';
 
 /** The HTTP filter chain, in the order that requests pass through it. */
-const filters: readonly FilterModule[] = [rbacFilter, routerFilter];
+const filters: readonly FilterModule[] = [rbacFilter, statefulSessionFilter, routerFilter];
 
 /** @returns the filters of one listener */
 export const filterChain = (context: FilterContext): HttpFilter[] => filters.flatMap((filter) => filter.chain(context) ?? []);

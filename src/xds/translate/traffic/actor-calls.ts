@@ -3,7 +3,7 @@ import type { TargetResiliency } from '../../../model/traffic/resiliency.js';
 import { actorRetry } from '../retry.js';
 import type { ActorCalls } from '../route-target.js';
 import { duration } from '../values.js';
-import { hasNoLength, isChunked } from './conditions.js';
+import { hasNoLength, NO_BODY_KEPT } from './conditions.js';
 import { backOff, failures } from './retry-policy.js';
 
 /**
@@ -22,8 +22,7 @@ export function actorCalls({ retry, timeoutMs }: TargetResiliency): readonly Act
     retryBackOff: backOff(retry),
   };
   return [
-    { headers: isChunked, retryPolicy: search },
-    { headers: hasNoLength, retryPolicy: search },
+    { headers: hasNoLength, retryPolicy, bufferBytes: NO_BODY_KEPT },
     { headers: [], retryPolicy },
   ];
 }

@@ -13,7 +13,7 @@ import { messageTypes, pack } from '../any.js';
 import { API_HEADERS, type AppTarget } from '../route-target.js';
 import { overwrite } from '../values.js';
 import { callee, headerParts, isSingle, redirectAction, routeAction } from './action.js';
-import { hasNoLength, isChunked, isGrpcStream, matchOf } from './conditions.js';
+import { hasNoLength, isGrpcStream, matchOf, NO_BODY_KEPT } from './conditions.js';
 import { sessionConfig } from './session.js';
 
 /** How a call names its app. */
@@ -68,30 +68,17 @@ function variants(route: AppRoute, app: SteeredApp, form: AddressForm): Route[] 
   const { resiliency } = app.traffic;
   const retry = route.retry ?? resiliency?.retry;
   const attemptMs = route.attemptMs ?? resiliency?.timeoutMs ?? 0;
-  const grpcOnly = route.protocol === 'grpc';
-  const retries = retry !== undefined && retry.retries > 0;
+  const whole = oneRoute(route, app, { form, more: [], retry, attemptMs });
+  if (route.filters.redirect) return [whole];
   const found: Route[] = [];
-  const add = (more: readonly HeaderMatcher[], rule: RetryRule | undefined, ms: number) =>
-    found.push(
-      oneRoute({ ...route, requestMs: more === isGrpcStream ? 0 : route.requestMs }, app, {
-        form,
-        more,
-        retry: rule,
-        attemptMs: ms,
-      }),
-    );
-  if (!route.filters.redirect) {
-    if (form.grpc && (retry || attemptMs > 0 || route.requestMs)) add(isGrpcStream, undefined, 0);
-    if (retries && !grpcOnly) {
-      add(isChunked, undefined, attemptMs);
-      if (!BODILESS.has(route.match.method)) add(hasNoLength, undefined, attemptMs);
-    }
+  if (form.grpc && (retry || attemptMs > 0 || route.requestMs))
+    found.push(oneRoute({ ...route, requestMs: 0 }, app, { form, more: isGrpcStream, retry: undefined, attemptMs: 0 }));
+  if (retry && retry.retries > 0 && route.protocol === 'any') {
+    const streamed = oneRoute(route, app, { form, more: hasNoLength, retry, attemptMs });
+    found.push({ ...streamed, perRequestBufferLimitBytes: NO_BODY_KEPT });
   }
-  add([], retry, attemptMs);
-  return found;
+  return [...found, whole];
 }
-
-const BODILESS = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'DELETE']);
 
 interface Variant {
   readonly form: AddressForm;

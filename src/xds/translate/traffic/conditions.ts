@@ -3,7 +3,7 @@ import type { StringMatcher } from '../../../gen/envoy/type/matcher/v3/string.js
 import type { AppRoute, NamedMatch } from '../../../model/traffic/route.js';
 import { matchPath, regexOf } from './path.js';
 
-/** What a request must look like for a rule, and which requests are bodies or streams that cannot be sent twice. */
+/** What a request must look like for a rule, and which requests may carry a body or a stream that cannot be sent twice. */
 
 const base = RouteMatch.fromPartial({});
 const baseHeader = HeaderMatcher.fromPartial({});
@@ -56,11 +56,10 @@ export const isGrpcStream: readonly HeaderMatcher[] = [
   header('content-type', GRPC),
   header('dapr-stream', fully('(?i)(?:y|yes|true|t|on|1)')),
 ];
-/** HTTP/1.1 says that it sends in pieces. */
-export const isChunked: readonly HeaderMatcher[] = [present('transfer-encoding')];
-/** HTTP/2 does not: a body whose length is not told, where there may be one. */
+/** A body whose length is not told, or none at all: Envoy has taken `transfer-encoding` off by the time that it looks for a route. */
 export const hasNoLength: readonly HeaderMatcher[] = [
   present('content-length', true),
-  header(':method', fully('GET|HEAD|OPTIONS|TRACE|DELETE'), { invertMatch: true }),
   header('content-type', GRPC, { invertMatch: true, treatMissingHeaderAsEmpty: true }),
 ];
+/** With it a retry is given up as soon as there is a body: a streamed one is never sent twice, and a call without one is. */
+export const NO_BODY_KEPT = 0;
