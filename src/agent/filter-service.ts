@@ -1,6 +1,7 @@
 import { actorMethods } from '../api/grpc/actors.js';
 import { invokeMethods } from '../api/grpc/invoke.js';
 import { metaMethods } from '../api/grpc/meta.js';
+import { countGrpc } from '../api/grpc/observe.js';
 import { pubsubMethods } from '../api/grpc/pubsub.js';
 import { type ApiGrpcServer, createGrpcServer } from '../api/grpc/server.js';
 import { stateMethods } from '../api/grpc/state.js';
@@ -8,6 +9,7 @@ import { actorRoutes } from '../api/http/actors.js';
 import { inboundGate, installGate } from '../api/http/inbound.js';
 import { invokeFallback } from '../api/http/invoke.js';
 import { metaRoutes } from '../api/http/meta.js';
+import { countHttp } from '../api/http/observe.js';
 import { pubsubRoutes } from '../api/http/pubsub.js';
 import { type ApiHttpServer, createHttpServer } from '../api/http/server.js';
 import { stateRoutes } from '../api/http/state.js';
@@ -19,6 +21,14 @@ import { createComponentHost } from '../blocks/component-host.js';
 import type { ConfigSource } from '../blocks/config-source.js';
 import { createRelay } from '../blocks/invoke/relay.js';
 import { createInvokeService } from '../blocks/invoke/service.js';
+import {
+  countComponents,
+  countDeactivations,
+  countPublisher,
+  countSink,
+  countState,
+  countTurns,
+} from '../blocks/observe/count.js';
 import { createPubSubService } from '../blocks/pubsub/service.js';
 import { createStateService } from '../blocks/state/service.js';
 import { componentTypes } from '../components/index.js';
@@ -27,6 +37,7 @@ import { systemClock } from '../lib/clock.js';
 import { loadMaglev } from '../lib/maglev.js';
 import { weftDir } from '../lib/weft-home.js';
 import type { Logger } from '../telemetry/logger.js';
+import { createSidecarMetrics, type SidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
 import { type App, openApp } from './app-channel.js';
 import { askForActors } from './app-config.js';
 import { followConfiguration } from './app-configuration.js';
@@ -56,6 +67,8 @@ export interface FilterService {
   /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
   appReady(signal: AbortSignal): Promise<readonly string[]>;
   readonly probeApp: App['probe'];
+  /** What was counted, and whether Configuration wants it shown. */
+  readonly metrics: { readonly metrics: SidecarMetrics; enabled(): boolean };
   /** The app is not healthy: nothing is delivered to it until `appReady` again. */
   appUnhealthy(): Promise<void>;
   /** Another host may be given our actors from now on. */
@@ -81,6 +94,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const app = openApp(options);
   const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback });
   const configuration = followConfiguration(config);
+  const metrics = createSidecarMetrics(appId);
 
   // Blocks.
   const host = createComponentHost({
@@ -88,18 +102,27 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     types: componentTypes,
     deps: { appId, namespace, instanceId, dataDir: weftDir('data'), logger },
   });
-  const state = createStateService({ host, appId, namespace });
-  const pubsub = createPubSubService({ appId, namespace, host, config, app: app.channel, callback: app.callback, logger });
-  const actors = createActorRuntime({
+  countComponents(host, metrics);
+  const where = { namespace, host };
+  const state = countState(createStateService({ host, appId, namespace }), metrics, where);
+  const pubsub = createPubSubService({
+    ...{ appId, namespace, host, config, app: app.channel, callback: app.callback, logger },
+    observe: {
+      publisher: (publisher) => countPublisher(publisher, metrics, where),
+      sink: (sink) => countSink(sink, metrics, namespace),
+    },
+  });
+  const hosting = createActorRuntime({
     instanceId,
     namespace,
-    app: actorAppOf(app),
+    app: countDeactivations(actorAppOf(app), metrics),
     config,
     buildTable: await loadMaglev(),
     clock: systemClock,
     logger,
     leaseValid: deps.leaseValid,
   });
+  const actors = countTurns(hosting, metrics);
   const actorState = createActorState({
     appId,
     store: () => host.actorStateStore()?.component,
@@ -131,6 +154,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       ...actorRoutes({ runtime: actors, state: actorState, relay }),
     ],
     fallback: invokeFallback(relay),
+    observe: options.metrics && countHttp(metrics),
     apiToken,
     maxBodyBytes,
     ...(options.maxHeaderBytes ? { maxHeaderBytes: options.maxHeaderBytes } : {}),
@@ -144,13 +168,15 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     actorMethods({ state: actorState, loopback }),
     invokeMethods(createInvokeService(loopback)),
   ];
-  const grpc = createGrpcServer({ methods, apiToken, maxBodyBytes, logger });
-  const doorGrpc = createGrpcServer({ methods, apiToken, maxBodyBytes, logger });
+  const grpcOptions = { methods, apiToken, maxBodyBytes, observe: options.metrics && countGrpc(metrics), logger };
+  const grpc = createGrpcServer(grpcOptions);
+  const doorGrpc = createGrpcServer(grpcOptions);
 
   return {
     http,
     grpc,
     doorGrpc,
+    metrics: { metrics, enabled: configuration.metricsEnabled },
     async appReady(signal) {
       if (app.channel.kind === 'http') await actors.host(await askForActors(app.channel.http, { appId, logger, signal }));
       // An app that answers nonsense is asked again and again; it is called by name meanwhile.

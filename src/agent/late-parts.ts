@@ -10,3 +10,4 @@ export { drainSidecar } from './drain.js';
 export { createFilterService } from './filter-service.js';
 export { startSidecarIdentity } from './identity/sidecar-identity.js';
 export { instanceOf } from './instance.js';
+export { startMetricsServer } from './metrics/server.js';

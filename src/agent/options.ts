@@ -12,6 +12,13 @@ export interface AppHealthOptions {
   readonly threshold: number;
 }
 
+/** Where the metrics are served. */
+export interface MetricsOptions {
+  readonly host: string;
+  /** Undefined: the usual one or, when another sidecar has it, a free one. 0: a free one. */
+  readonly port?: number;
+}
+
 /** Everything that a sidecar is told at its start, checked and with defaults filled in. */
 export interface SidecarOptions {
   readonly appId: string;
@@ -46,6 +53,8 @@ export interface SidecarOptions {
   readonly maxHeaderBytes?: number;
   readonly gracefulShutdownSeconds: number;
   readonly apiLogging: boolean;
+  /** Undefined: no metrics (`--enable-metrics=false`). */
+  readonly metrics?: MetricsOptions;
   readonly envoyConcurrency: number;
   readonly logLevel: LogLevel;
   readonly apiToken?: string;

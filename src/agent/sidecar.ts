@@ -118,6 +118,16 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   undo.add(service.close);
   const doors = await parts.openDoors(options, { service, runDir, logger });
   undo.add(doors.close);
+  const { metrics: where } = options;
+  if (where) {
+    const server = await parts.startMetricsServer(where, {
+      appId: options.appId,
+      admin: envoy.admin,
+      logger,
+      ...service.metrics,
+    });
+    undo.add(server.close);
+  }
   undo.add(watchLease(leaseValid, service.leaseLost, systemClock));
   config.start();
 

@@ -34,6 +34,9 @@ export interface SidecarFlags {
   readonly readBufferSize?: number;
   readonly daprGracefulShutdownSeconds: number;
   readonly enableApiLogging?: boolean;
+  readonly enableMetrics?: boolean;
+  readonly metricsPort?: number;
+  readonly metricsListenAddress: string;
   readonly namespace: string;
   readonly label?: readonly string[];
   readonly envoyConcurrency: number;
@@ -84,6 +87,7 @@ export function sidecarOptions(flags: SidecarFlags, env: NodeJS.ProcessEnv): Sid
     ...(flags.readBufferSize ? { maxHeaderBytes: flags.readBufferSize } : {}),
     gracefulShutdownSeconds: Math.max(0, flags.daprGracefulShutdownSeconds),
     apiLogging: flags.enableApiLogging === true,
+    ...metricsOf(flags),
     envoyConcurrency: Math.max(1, flags.envoyConcurrency),
     logLevel: levelOf(flags.logLevel),
     ...(flags.enableAppHealthCheck
@@ -139,6 +143,15 @@ export function sizeArgument(text: string): number {
   const factor = FACTORS[unit] ?? FACTORS[unit.replace('K', 'k')];
   if (amount === undefined || factor === undefined) throw new InvalidArgumentError('Expected a size, such as 4Mi or 65536.');
   return Math.floor(Number(amount) * factor);
+}
+
+function metricsOf({
+  enableMetrics,
+  metricsListenAddress: host,
+  metricsPort: port,
+}: SidecarFlags): Pick<SidecarOptions, 'metrics'> {
+  if (enableMetrics === false) return {};
+  return { metrics: port === undefined ? { host } : { host, port } };
 }
 
 /** How the sidecar gets its certificate. Without a control plane elsewhere that is its Unix socket's affair. */

@@ -1,6 +1,7 @@
 import type { AccessControlSpec } from './access/policy.js';
+import type { TelemetrySpec } from './telemetry.js';
 
 /** What the data plane reads of a Configuration's `spec` (reference §4.2). It was checked when it was read; no part has to be there. */
-export interface ConfigurationSpec {
+export interface ConfigurationSpec extends TelemetrySpec {
   readonly accessControl?: AccessControlSpec;
 }

@@ -74,6 +74,8 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
     layered_runtime: { layers: [{ name: 'weft', static_layer: RUNTIME }] },
     stats_config: {
       use_all_default_tags: false,
+      // Else `app|default|orders` could not be read from the name of a series any more.
+      stats_tags: [{ tag_name: 'envoy.cluster_name' }, { tag_name: 'envoy.http_conn_manager_prefix' }],
       stats_matcher: {
         inclusion_list: {
           patterns: [...KEPT_PREFIXES.map((prefix) => ({ prefix })), ...KEPT_SUFFIXES.map((suffix) => ({ suffix }))],

@@ -13,6 +13,7 @@ import { DaprService } from '../../gen/dapr/proto/runtime/v1/dapr.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { toCallError, unauthorized } from './errors.js';
 import type { DaprMethods } from './methods.js';
+import type { ObserveGrpc } from './observe.js';
 
 export interface GrpcServerOptions {
   /** Each block's share; the first that has a method serves it. */
@@ -21,6 +22,8 @@ export interface GrpcServerOptions {
   readonly apiToken?: string | undefined;
   /** Largest request message, bytes (`--max-body-size`). */
   readonly maxBodyBytes: number;
+  /** What counts and traces each call. */
+  readonly observe?: ObserveGrpc | undefined;
   readonly logger: Logger;
 }
 
@@ -68,7 +71,8 @@ function implementation(options: GrpcServerOptions): Record<string, UntypedHandl
   for (const [name, definition] of Object.entries(DaprService)) {
     const handler = options.methods.find((part) => part[name] !== undefined)?.[name];
     const streams = definition.requestStream || definition.responseStream;
-    handlers[name] = streams ? streaming(handler, allowed, options.logger) : single(handler, allowed, options.logger);
+    const plain = streams ? streaming(handler, allowed, options.logger) : single(handler, allowed, options.logger);
+    handlers[name] = options.observe?.(name, plain, streams) ?? plain;
   }
   return handlers;
 }

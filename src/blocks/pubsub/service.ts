@@ -35,6 +35,8 @@ export interface PubSubServiceOptions {
   readonly deliveryTimeoutMs?: number;
   /** Milliseconds since the epoch. Default: the clock. */
   readonly now?: () => number;
+  /** What counts and traces publishing and delivery. */
+  readonly observe?: { publisher(publisher: Publisher): Publisher; sink(sink: EventSink): EventSink };
 }
 
 /** The pub/sub block (reference §1.5, §2.3–2.5): publishing at once, subscriptions while the app is ready. */
@@ -75,8 +77,11 @@ class Service implements PubSubService {
   constructor(options: PubSubServiceOptions) {
     const now = options.now ?? Date.now;
     this.#options = options;
-    this.#publisher = createPublisher({ ...options, now });
-    this.#sink = appSink(options);
+    const { observe } = options;
+    const publisher = createPublisher({ ...options, now });
+    this.#publisher = observe?.publisher(publisher) ?? publisher;
+    const sink = appSink(options);
+    this.#sink = sink && observe ? observe.sink(sink) : sink;
     const subscriber = createSubscriber({ ...options, now, publisher: this.#publisher });
     const { logger } = options;
     this.#active = new ActiveSubscriptions({ logger, subscribe: (wanted) => subscriber(wanted, this.#sink) });

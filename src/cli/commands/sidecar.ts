@@ -7,10 +7,10 @@ import { countArgument, levelOf, type SidecarFlags, sidecarOptions, sizeArgument
 
 /** Flags of daprd that stand in many scripts and that Weft needs no value for; taken, so that those scripts run. */
 const WITHOUT_EFFECT = [
-  ...['mode', 'metrics-port', 'metrics-listen-address', 'profile-port', 'placement-host-address', 'scheduler-host-address'],
+  ...['mode', 'profile-port', 'placement-host-address', 'scheduler-host-address'],
   ...['sentry-address', 'control-plane-trust-domain', 'control-plane-namespace', 'dapr-internal-grpc-listen-address'],
 ];
-const SWITCHES_WITHOUT_EFFECT = ['enable-metrics', 'enable-profiling', 'disable-builtin-k8s-secret-store'];
+const SWITCHES_WITHOUT_EFFECT = ['enable-profiling', 'disable-builtin-k8s-secret-store'];
 
 export function define(command: Command): void {
   command
@@ -46,6 +46,9 @@ export function define(command: Command): void {
     .option('--read-buffer-size <size>', 'largest request head, such as 4Ki', sizeArgument)
     .option('--dapr-graceful-shutdown-seconds <seconds>', 'how long requests under way may take when stopping', countArgument, 5)
     .option('--enable-api-logging [value]', 'log every API call', switchArgument)
+    .option('--enable-metrics [value]', 'serve metrics', switchArgument)
+    .option('--metrics-port <port>', 'port of the metrics; by itself 9090, or a free one where that is taken', portArgument)
+    .option('--metrics-listen-address <address>', 'address of the metrics', '127.0.0.1')
     .addOption(new Option('--namespace <name>', 'namespace of the app').env('NAMESPACE').default('default'))
     .option('--label <name=value>', 'label of this instance, such as version=v2; repeatable', listArgument)
     .option('--envoy-concurrency <threads>', "Envoy's worker threads", countArgument, 1)

@@ -1,16 +1,24 @@
 import { Router } from '../../../gen/envoy/extensions/filters/http/router/v3/router.js';
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { metricsEnabled } from '../../../model/telemetry.js';
 import { messageTypes, pack } from '../any.js';
 import type { FilterModule } from './module.js';
 
-// The app's answer comes back as it is: no x-envoy headers of ours. Per-code stats cost CPU and are not among the documented series.
-const router = HttpFilter.fromPartial({
-  name: 'envoy.filters.http.router',
-  configType: {
-    $case: 'typedConfig',
-    value: pack(messageTypes.router, Router.fromPartial({ suppressEnvoyHeaders: true, dynamicStats: false })),
-  },
-});
+// The app's answer comes back as it is: no x-envoy headers of ours.
+const router = (dynamicStats: boolean) =>
+  HttpFilter.fromPartial({
+    name: 'envoy.filters.http.router',
+    configType: {
+      $case: 'typedConfig',
+      value: pack(messageTypes.router, Router.fromPartial({ suppressEnvoyHeaders: true, dynamicStats })),
+    },
+  });
+
+/** Counts answers by status and their time, which costs CPU: only at the caller, whose series have no other source. */
+const counting = router(true);
+const silent = router(false);
 
 /** Sends the request on; always last. */
-export const routerFilter: FilterModule = { chain: () => router };
+export const routerFilter: FilterModule = {
+  chain: ({ direction, settings }) => (direction === 'api' && metricsEnabled(settings.spec) ? counting : silent),
+};
