@@ -8,7 +8,7 @@ import type { ActorPlacement } from '../../src/model/mesh-model.js';
 import type { Snapshot } from '../../src/xds/resource.js';
 import { type ResourceTypeName, resourceTypes } from '../../src/xds/resource-types.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
-import { instanceOf, modelOf } from '../support/model.js';
+import { instanceOf, modelOf, withSpecs } from '../support/model.js';
 
 /**
  * Models in, Envoy's configuration out: `in/<case>.yaml` becomes `out/<case>.<instance>.<type>.yaml`.
@@ -26,6 +26,8 @@ interface Case {
   readonly placements?: readonly ActorPlacement[];
   /** With it, mTLS is ours. */
   readonly trustDomain?: string;
+  /** By app id: what its Configuration says. */
+  readonly specs?: Readonly<Record<string, unknown>>;
   /** Instance ids whose Envoy's configuration is shown. */
   readonly show: readonly string[];
 }
@@ -33,9 +35,15 @@ interface Case {
 const written = new Set<string>();
 
 describe.each(readdirSync(IN).map((file) => file.replace(/\.yaml$/, '')))('%s', (name) => {
-  const { instances, placements = [], trustDomain, show } = yaml.load(readFileSync(join(IN, `${name}.yaml`), 'utf8')) as Case;
+  const {
+    instances,
+    placements = [],
+    trustDomain,
+    specs,
+    show,
+  } = yaml.load(readFileSync(join(IN, `${name}.yaml`), 'utf8')) as Case;
   const all = instances.map((partial) => instanceOf(partial));
-  const model = modelOf(all, placements, undefined, resolveProfile(undefined, { trustDomain }));
+  const model = withSpecs(modelOf(all, placements, undefined, resolveProfile(undefined, { trustDomain })), specs);
   it.each(show)('the Envoy of %s', (instanceId) => {
     const instance = all.find((it) => it.instanceId === instanceId);
     if (!instance) throw new Error(`${name}.yaml shows ${instanceId}, which is no instance of it`);

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createH2Server, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { tmpdir } from 'node:os';
@@ -6,16 +6,20 @@ import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { findEnvoy } from '../../src/agent/envoy/binary.js';
 import { bootstrapOf } from '../../src/agent/envoy/bootstrap.js';
+import { sdsCluster } from '../../src/agent/envoy/bootstrap-tls.js';
 import { type Envoy, startEnvoy } from '../../src/agent/envoy/process.js';
 import { sleep } from '../../src/lib/async.js';
+import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
-import type { ActorPlacement } from '../../src/model/mesh-model.js';
+import type { ActorPlacement, ResourceSet } from '../../src/model/mesh-model.js';
 import { LISTENERS } from '../../src/model/names.js';
+import { loadResourceSet } from '../../src/model/resources/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { addAdsService } from '../../src/xds/server.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
-import { instanceOf, modelOf } from './model.js';
+import { instanceOf, modelOf, NO_RESOURCES, withSpecs } from './model.js';
 import { freePort } from './ports.js';
+import { createRigIdentity, type RigIdentity } from './rig-identity.js';
 
 /** Real Envoys that get exactly what the snapshot builder makes of a model, with plain Node servers in the place of apps and filter services. */
 export interface EnvoyRig {
@@ -25,8 +29,23 @@ export interface EnvoyRig {
   update(change: {
     readonly instances?: (all: readonly Instance[]) => readonly Instance[];
     readonly placements?: readonly ActorPlacement[];
+    /** By app id: what its Configuration says. */
+    readonly specs?: Readonly<Record<string, unknown>>;
+    /** Resources of all apps, as they stand in a file. */
+    readonly resources?: string;
   }): Promise<void>;
+  /** Present with a trust domain. */
+  readonly identity?: RigIdentity;
   close(): Promise<void>;
+}
+
+export interface RigOptions {
+  /** With it, sidecars speak mTLS. */
+  readonly trustDomain?: string;
+  /** By app id: what its Configuration says from the start. */
+  readonly specs?: Readonly<Record<string, unknown>>;
+  /** What every app gets. */
+  readonly resources?: ResourceSet;
 }
 
 export type Handler = (request: IncomingMessage, response: ServerResponse) => void;
@@ -78,13 +97,15 @@ const echoGrpc = (from: string) => (stream: ServerHttp2Stream, headers: Record<s
   stream.on('end', () => stream.end(Buffer.alloc(5)));
 };
 
-export async function createRig(): Promise<EnvoyRig> {
+export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
   const binary = (await findEnvoy()).path;
   const dir = mkdtempSync(join(tmpdir(), 'weft-rig-'));
-  const control = await startControl();
+  const control = await startControl(options);
+  const identity = options.trustDomain ? await createRigIdentity(options.trustDomain) : undefined;
   const closers: (() => Promise<void>)[] = [];
 
   return {
+    ...(identity ? { identity } : {}),
     async add({ app, service, ...partial }) {
       const runDir = mkdtempSync(join(dir, 's'));
       const instance = await onLoopback(partial, runDir);
@@ -102,9 +123,12 @@ export async function createRig(): Promise<EnvoyRig> {
       control.set((all) => [...all, instance]);
       const node = { role: 'envoy', ...instance } as const;
       const adminSocket = join(runDir, 'admin.sock');
+      const sdsSocket = join(runDir, 'sds.sock');
+      await identity?.serve(instance, sdsSocket);
+      const controlPlane = `127.0.0.1:${control.port}`;
       const envoy = startEnvoy({
         binary,
-        bootstrap: bootstrapOf({ node, controlPlane: `127.0.0.1:${control.port}`, adminSocket }),
+        bootstrap: withSds(bootstrapOf({ node, controlPlane, adminSocket }), identity && sdsSocket),
         bootstrapPath: join(runDir, 'envoy.json'),
         adminSocket,
         sockets: [instance.sockets?.loopback ?? '', instance.sockets?.self ?? ''],
@@ -120,8 +144,9 @@ export async function createRig(): Promise<EnvoyRig> {
       await Promise.race([listening(envoy, instance), envoy.failed]);
       return { instance, envoy, appServer: servers[0] as HttpServer, api: `http://127.0.0.1:${instance.httpPort}` };
     },
-    async update({ instances, placements }) {
-      control.set(instances ?? ((all) => all), placements);
+    async update({ instances, placements, specs, resources }) {
+      if (resources !== undefined) await control.load(resources, dir);
+      control.set(instances ?? ((all) => all), placements, specs);
       if (!(await control.acked())) throw new Error('an Envoy has not acknowledged the change within 5 s');
       // The acknowledgement of endpoints comes before the routes of the same change.
       await sleep(100);
@@ -129,19 +154,31 @@ export async function createRig(): Promise<EnvoyRig> {
     async close() {
       await Promise.all(closers.map((close) => close()));
       control.close();
+      identity?.close();
       rmSync(dir, { recursive: true, force: true });
     },
   };
 }
 
+/** Certificates for the Envoys, while the rig's control plane stays plain. */
+function withSds(bootstrap: Readonly<Record<string, unknown>>, sdsSocket: string | undefined) {
+  if (!sdsSocket) return bootstrap;
+  const { clusters } = bootstrap.static_resources as { clusters: unknown[] };
+  return { ...bootstrap, static_resources: { clusters: [...clusters, sdsCluster(sdsSocket)] } };
+}
+
 const say = (message: string, fields?: Record<string, unknown>) => console.error(message, fields ?? '');
 const consoleLogger = { debug: () => {}, info: say, warn: say, error: say, child: () => consoleLogger };
 
-async function startControl() {
+async function startControl({ trustDomain, specs: firstSpecs = {}, resources: firstResources = NO_RESOURCES }: RigOptions) {
   const builder = createSnapshotBuilder();
   let instances: readonly Instance[] = [];
   let placements: readonly ActorPlacement[] = [];
-  let model = modelOf(instances, placements);
+  let specs = firstSpecs;
+  let resources = firstResources;
+  const profile = resolveProfile(undefined, { trustDomain });
+  const make = () => withSpecs(modelOf(instances, placements, resources, profile), specs);
+  let model = make();
   const listeners = new Set<() => void>();
   const server = new Server();
   const ads = addAdsService(server, {
@@ -163,11 +200,23 @@ async function startControl() {
   });
   return {
     port,
-    set(change: (all: readonly Instance[]) => readonly Instance[], types?: readonly ActorPlacement[]) {
+    set(
+      change: (all: readonly Instance[]) => readonly Instance[],
+      types?: readonly ActorPlacement[],
+      spec?: RigOptions['specs'],
+    ) {
       instances = change(instances);
       placements = types ?? placements;
-      model = modelOf(instances, placements);
+      specs = spec ?? specs;
+      model = make();
       for (const listener of listeners) listener();
+    },
+    async load(text: string, dir: string) {
+      const from = mkdtempSync(join(dir, 'r'));
+      writeFileSync(join(from, 'all.yaml'), text);
+      const { set, problems } = await loadResourceSet({ resourcesPaths: [from], configPaths: [] });
+      if (problems.length > 0) throw new Error(problems.join('\n'));
+      resources = set;
     },
     acked: () => ads.endpointsAcked(5000),
     close() {

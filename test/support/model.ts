@@ -20,6 +20,15 @@ export const modelOf = (
   configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [] }),
 });
 
+/** @returns `model` with these Configurations, by app id */
+export const withSpecs = (model: MeshModel, specs: Readonly<Record<string, unknown>> = {}): MeshModel => ({
+  ...model,
+  configurationFor: (instance) => ({
+    ...model.configurationFor(instance),
+    specJson: JSON.stringify(specs[instance.appId] ?? {}),
+  }),
+});
+
 /** @returns a ready HTTP app on the Envoy door of a host of its own; its run directory is `runDir` */
 export function instanceOf(
   partial: Partial<Instance> & { readonly appId: string },
