@@ -38,14 +38,21 @@ export interface SidecarProcess {
   envoys(): readonly number[];
 }
 
-/** @returns a mesh whose control plane runs */
-export async function createMesh(): Promise<Mesh> {
+/** @param options further flags of the control plane. @returns a mesh whose control plane runs */
+export async function createMesh(options: { readonly controlPlane?: readonly string[] } = {}): Promise<Mesh> {
   const world = await createCliWorld();
   const port = Number(world.controlPlane.split(':')[1]);
   const apps: Server[] = [];
   let controlPlane: CliProcess | undefined;
   const startControlPlane = async () => {
-    const cli = world.weft(['control-plane', '--port', String(port), '--http-port', String(port + 1)]);
+    const cli = world.weft([
+      'control-plane',
+      '--port',
+      String(port),
+      '--http-port',
+      String(port + 1),
+      ...(options.controlPlane ?? []),
+    ]);
     await cli.until(/control plane ready/);
     controlPlane = cli;
     return cli;
@@ -129,7 +136,10 @@ function read(path: string): string {
 }
 
 /** Calls `url` again and again until `stop` is called. @returns how many answers were good, and what the others were */
-export function traffic(url: string): { stop(): Promise<{ readonly good: number; readonly bad: readonly string[] }> } {
+export function traffic(
+  url: string,
+  callers = 3,
+): { stop(): Promise<{ readonly good: number; readonly bad: readonly string[] }> } {
   let running = true;
   let good = 0;
   const bad: string[] = [];
@@ -145,7 +155,7 @@ export function traffic(url: string): { stop(): Promise<{ readonly good: number;
       }
     }
   };
-  const workers = [worker(), worker(), worker()];
+  const workers = Array.from({ length: callers }, worker);
   return {
     async stop() {
       running = false;
