@@ -125,7 +125,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const actors = countTurns(hosting, metrics);
   const actorState = createActorState({
     appId,
-    store: () => host.actorStateStore()?.component,
+    store: () => host.actorStateStore()?.slot,
     isActive: actors.isActive,
     ttlEnabled: () => configuration.enabledFeatures().includes('ActorStateTTL'),
   });

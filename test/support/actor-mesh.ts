@@ -23,6 +23,7 @@ import { type ActorRuntime, createActorRuntime } from '../../src/blocks/actors/r
 import { createActorState } from '../../src/blocks/actors/state.js';
 import { createAppCallback } from '../../src/blocks/app/grpc-callback.js';
 import { createHttpChannel } from '../../src/blocks/app/http-channel.js';
+import { ComponentSlot } from '../../src/blocks/component-slot.js';
 import type { ConfigApply, ConfigSource } from '../../src/blocks/config-source.js';
 import { createRelay } from '../../src/blocks/invoke/relay.js';
 import { createInvokeService } from '../../src/blocks/invoke/service.js';
@@ -91,7 +92,7 @@ export class ActorMesh {
     });
     const state = createActorState({
       appId: options.appId,
-      store: () => this.store,
+      store: () => this.store && new ComponentSlot(this.store),
       isActive: runtime.isActive,
       ttlEnabled: () => options.ttlEnabled ?? false,
     });

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors.js';
+import type { ComponentSlot } from '../component-slot.js';
 import type { StateEntry, StateStore, TransactionOperation } from '../state/contract.js';
 import { type ActorIdentity, actorKey } from './table.js';
 
@@ -20,7 +21,7 @@ export interface ActorState {
 export interface ActorStateDeps {
   readonly appId: string;
   /** The one component with `actorStateStore: "true"`; asked for each call, because it may be replaced. */
-  readonly store: () => StateStore | undefined;
+  readonly store: () => ComponentSlot<StateStore> | undefined;
   readonly isActive: (actor: ActorIdentity) => boolean;
   /** Whether the Configuration has the feature `ActorStateTTL`. */
   readonly ttlEnabled: () => boolean;
@@ -28,26 +29,27 @@ export interface ActorStateDeps {
 
 /** @returns the service behind the actor state routes and methods */
 export function createActorState(deps: ActorStateDeps): ActorState {
-  const storeOf = (): StateStore => {
-    const store = deps.store();
-    if (!store) throw new AppError('actorRuntimeNotFound');
-    return store;
+  const slotOf = (): ComponentSlot<StateStore> => {
+    const slot = deps.store();
+    if (!slot) throw new AppError('actorRuntimeNotFound');
+    return slot;
   };
   const prefixOf = (actor: ActorIdentity) => `${deps.appId}||${actorKey(actor)}`;
 
   return {
     async get(actor, key) {
-      const store = storeOf();
+      const slot = slotOf();
       const prefix = prefixOf(actor);
       try {
-        return await store.get(`${prefix}||${key}`, { metadata: { partitionKey: prefix } });
+        return await slot.track(slot.component.get(`${prefix}||${key}`, { metadata: { partitionKey: prefix } }));
       } catch (error) {
         throw new AppError('actorStateGet', {}, error);
       }
     },
     async transact(actor, operations) {
       if (!deps.isActive(actor)) throw new AppError('actorInstanceMissing');
-      const store = storeOf();
+      const slot = slotOf();
+      const store = slot.component;
       if (!store.transact || !store.capabilities.includes('ETAG'))
         throw new AppError('actorStateTransaction', { err: 'the actor state store needs etags and transactions' });
       const limit = store.maxTransactionOperations ?? Number.POSITIVE_INFINITY;
@@ -57,7 +59,7 @@ export function createActorState(deps: ActorStateDeps): ActorState {
       const compiled = operations.map((operation) => compile(operation, prefix, deps.ttlEnabled()));
       if (compiled.length === 0) return;
       try {
-        await store.transact(compiled, { partitionKey: prefix });
+        await slot.track(store.transact(compiled, { partitionKey: prefix }));
       } catch (error) {
         throw new AppError('actorStateTransaction', {}, error);
       }
