@@ -183,7 +183,8 @@ describe('stopping', () => {
     const held = new Promise<AppReply>((resolve) => {
       release = resolve;
     });
-    const { service, count } = await rig(() => held, 'dead');
+    let asked = 0;
+    const { service, count } = await rig(() => (asked++ === 0 ? held : Promise.resolve({ status: 200 })), 'dead');
     await service.publish(publishing({}));
     await eventually(() => expect(count('/events')).toBe(1));
     const stopped = service.stop(3_000);
