@@ -24,6 +24,8 @@ const verbs: Readonly<Record<string, Verb>> = {
   'proxy-config': { summary: 'show what the proxies of an app were sent', load: () => import('./commands/proxy-config.js') },
   mtls: { summary: 'show identities, certificates and roots; rotate and export roots', load: () => import('./commands/mtls.js') },
   token: { summary: 'make join tokens for sidecars on other hosts', load: () => import('./commands/token.js') },
+  routes: { summary: 'show traffic rules and whether they are in force', load: () => import('./commands/routes.js') },
+  explain: { summary: 'show where a call to an app goes, and why', load: () => import('./commands/explain.js') },
   envoy: { summary: 'find Envoy, or fetch it once, and print its path', load: () => import('./commands/envoy.js') },
   quickstart: { summary: 'run examples/quickstart and show what travelled', load: () => import('./commands/quickstart.js') },
 };

@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.js';
 import type { ResourceSet } from '../model/mesh-model.js';
 import type { Logger } from '../telemetry/logger.js';
 import { debounce } from './debounce.js';
+import { watchForEmptied } from './half-written.js';
 import { watchPaths } from './watch-paths.js';
 
 /** Where a resource set is read from; absolute paths. */
@@ -52,7 +53,9 @@ interface Entry {
   close(): void;
 }
 
-const QUIET = { quietMs: 50, maxMs: 500 } as const;
+// A changed route is to be in force everywhere within 100 ms, and most of that is for the proxies.
+const QUIET = { quietMs: 20, maxMs: 200 } as const;
+const EMPTIED_MS = 150;
 
 export function createResourceCatalog(options: ResourceCatalogOptions, deps: ResourceCatalogDeps): ResourceCatalog {
   const entries = new Map<string, Entry>();
@@ -115,8 +118,19 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
     });
     return work;
   };
-  const reloads = debounce(() => void reload(), QUIET, clock);
-  const stopWatching = watchPaths([...wanted.resourcesPaths, ...wanted.configPaths], reloads.trigger, clock);
+  const watched = [...wanted.resourcesPaths, ...wanted.configPaths];
+  const someEmptied = watchForEmptied(watched);
+  let cancelLater = () => {};
+  const reloads = debounce(
+    () => {
+      cancelLater();
+      if (someEmptied()) cancelLater = clock.after(EMPTIED_MS, reloads.trigger);
+      else void reload();
+    },
+    QUIET,
+    clock,
+  );
+  const stopWatching = watchPaths(watched, reloads.trigger, clock);
   const entry: Entry = {
     users: 0,
     set: embedded,
@@ -124,6 +138,7 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
     loaded: Promise.resolve(),
     close() {
       closed = true;
+      cancelLater();
       reloads.close();
       stopWatching();
     },

@@ -5,6 +5,7 @@ import type { StatusAnswer, StatusRequest, StatusRoutes } from './http-server.js
 import type { ControlPlaneMetrics } from './metrics.js';
 import type { MtlsStatus } from './mtls-status.js';
 import type { AppStatus, ComponentStatus, ProxyConfig, ProxyStatus, ProxyStatusPort } from './status.js';
+import { trafficRoutes } from './traffic-routes.js';
 
 export interface StatusDeps {
   readonly model: () => MeshModel;
@@ -28,6 +29,7 @@ export function statusRoutes(deps: StatusDeps): StatusRoutes {
     '/v1/proxies/*/config': (request) => proxyConfig(request, model(), proxies),
     '/v1/mtls': () => json(deps.mtls()),
     '/v1/components': () => json({ components: componentsOf(model()) }),
+    ...trafficRoutes(model, problems),
     '/v1/problems': () => json({ problems: [...problems(), ...nackProblems(proxies)] }),
   };
 }

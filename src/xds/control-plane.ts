@@ -74,9 +74,15 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     { leaseTtlMs: options.leaseTtlMs, maxInstances: MAX_INSTANCES },
     { clock, onChange: rebuilds.trigger },
   );
+  // Files have had their quiet time already; the first ones are read before there is anything to rebuild.
+  let running = false;
+  const rebuildNow = () => {
+    rebuilds.trigger();
+    if (running) rebuilds.flush();
+  };
   const catalog = createResourceCatalog(
     { defaults: options.resources, embedded: deps.embedded },
-    { load: deps.loadResources, clock, logger, onChange: rebuilds.trigger },
+    { load: deps.loadResources, clock, logger, onChange: rebuildNow },
   );
   await catalog.acquire(options.resources);
   const security = await startSecurity(options, () => catalog.setFor(options.resources), logger).catch((error: unknown) => {
@@ -92,6 +98,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     return buildMeshModel({ instances, placements: placement.update(instances), setFor, profile: security.profile() });
   };
   const source = createModelSource({ model: model(), build: deps.snapshots.build, settleMs: options.settleMs, clock, logger });
+  running = true;
   const server = new Server(GRPC_OPTIONS);
   const ads = addAdsService(server, { source, logger, metrics: metrics.ads, peerCheck, notePeer });
   started = true;

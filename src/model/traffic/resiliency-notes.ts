@@ -1,0 +1,25 @@
+import { resiliencySpec } from '../resources/kinds/resiliency.js';
+import type { Policy } from './document.js';
+
+const FIELDS = { timeout: 'timeouts', retry: 'retries', circuitBreaker: 'circuitBreakers' } as const;
+type Field = keyof typeof FIELDS;
+type Names = Readonly<Partial<Record<Field, string | undefined>>>;
+
+/** @returns what a Resiliency says that is not in force between apps, one line each */
+export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
+  const { policies, targets } = resiliencySpec.parse(written);
+  const isDefined = (field: Field, name: string) => policies?.[FIELDS[field]]?.[name] !== undefined;
+  const undefinedNames = (place: string, names: Names) =>
+    (Object.keys(FIELDS) as Field[]).flatMap((field) => {
+      const name = names[field];
+      return name === undefined || isDefined(field, name) ? [] : [`${place}.${field}: ${name} is not defined in this document`];
+    });
+  const actors = Object.entries(targets?.actors ?? {});
+  return [
+    ...Object.entries(targets?.apps ?? {}).flatMap(([app, names]) => undefinedNames(`targets.apps.${app}`, names)),
+    ...actors.flatMap(([type, names]) => undefinedNames(`targets.actors.${type}`, names)),
+    ...actors
+      .filter(([, { circuitBreaker }]) => circuitBreaker !== undefined)
+      .map(([type]) => `targets.actors.${type}.circuitBreaker: an actor has one owner, so Envoy does not break calls to it`),
+  ];
+}
