@@ -92,7 +92,9 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const { options, config, logger, instanceId } = deps;
   const { appId, namespace, maxBodyBytes, apiToken } = options;
   const app = openApp(options);
-  const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback });
+  // Envoy asks everybody for the API token, us too.
+  const headers: Record<string, string> = apiToken ? { 'dapr-api-token': apiToken } : {};
+  const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback, headers });
   const configuration = followConfiguration(config);
   const metrics = createSidecarMetrics(appId);
 

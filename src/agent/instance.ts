@@ -1,4 +1,4 @@
-import { Instance } from '../gen/weft/registry/v1/registry.js';
+import { Instance, type LocalFiles } from '../gen/weft/registry/v1/registry.js';
 import { apiDoorOf, type SidecarOptions } from './options.js';
 import type { RunDir } from './run-dir.js';
 
@@ -6,10 +6,11 @@ export interface InstanceParts {
   readonly instanceId: string;
   readonly inboundPort: number;
   readonly runDir: RunDir;
+  readonly localFiles: LocalFiles;
 }
 
 /** @returns what this sidecar tells the registry of itself before its app is ready */
-export function instanceOf(options: SidecarOptions, { instanceId, inboundPort, runDir }: InstanceParts): Instance {
+export function instanceOf(options: SidecarOptions, { instanceId, inboundPort, runDir, localFiles }: InstanceParts): Instance {
   const { sockets } = runDir;
   return Instance.fromPartial({
     appId: options.appId,
@@ -36,5 +37,6 @@ export function instanceOf(options: SidecarOptions, { instanceId, inboundPort, r
     command: options.appCommand,
     runPid: options.runPid,
     maxBodyBytes: options.maxBodyBytes,
+    localFiles,
   });
 }

@@ -10,4 +10,5 @@ export { drainSidecar } from './drain.js';
 export { createFilterService } from './filter-service.js';
 export { startSidecarIdentity } from './identity/sidecar-identity.js';
 export { instanceOf } from './instance.js';
+export { writeLocalSecrets } from './local-secrets.js';
 export { startMetricsServer } from './metrics/server.js';

@@ -72,11 +72,11 @@ export interface SidecarOptions {
 export const isGrpc = (protocol: AppProtocol): boolean => protocol === 'grpc' || protocol === 'grpcs';
 
 /**
- * @returns who listens on the API ports. Envoy does not know the API token, writes no log of API calls and opens no socket of another
- * directory, so with any of these the filter service does.
+ * @returns who listens on the API ports. Envoy writes no log of API calls and opens no socket of another directory, so with any of these
+ * the filter service does.
  */
 export const apiDoorOf = (options: SidecarOptions): 'envoy' | 'service' =>
   options.unixDomainSocket || seesEveryCall(options) ? 'service' : options.apiDoor;
 
 /** @returns whether each API call must pass through Node, so that no connection may be spliced into Envoy */
-export const seesEveryCall = ({ apiToken, apiLogging }: SidecarOptions): boolean => apiToken !== undefined || apiLogging;
+export const seesEveryCall = ({ apiLogging }: SidecarOptions): boolean => apiLogging;

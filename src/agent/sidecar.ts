@@ -103,7 +103,8 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   own?.ready.catch(failed.reject);
   const channel = parts.openControlPlaneChannel(options.controlPlaneAddress, own?.credentials);
   undo.add(channel.close);
-  const instance = parts.instanceOf(options, { instanceId, inboundPort, runDir });
+  const localFiles = parts.writeLocalSecrets({ dir: runDir.path, ...options });
+  const instance = parts.instanceOf(options, { instanceId, inboundPort, runDir, localFiles });
   const attach: AttachClient = parts.startAttachClient({ channel, instance, logger });
   undo.add(() => attach.close());
   attach.refused.catch(failed.reject);

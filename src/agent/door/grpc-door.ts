@@ -8,7 +8,7 @@ export interface GrpcDoorOptions {
   readonly inject: (client: Socket) => void;
   /** Unix socket of Envoy's loopback listener. */
   readonly loopback: string;
-  /** False: everything goes through the gRPC server, which relays call by call. An API token needs that: Envoy knows no token. */
+  /** False: everything goes through the gRPC server, which relays call by call. A log of all calls needs that. */
   readonly splice: boolean;
 }
 

@@ -10,7 +10,7 @@ export interface HttpDoorOptions {
   readonly server: HttpServer;
   /** Unix socket of Envoy's loopback listener. */
   readonly loopback: string;
-  /** False: every request goes through the HTTP server, which relays one by one. An API token needs that: Envoy knows no token. */
+  /** False: every request goes through the HTTP server, which relays one by one. A log of all calls needs that. */
   readonly splice: boolean;
 }
 

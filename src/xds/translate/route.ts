@@ -100,6 +100,8 @@ function byHeaders(
 /** @returns what happens to a call that arrives for this instance, on the inbound and the self listener alike */
 export function inboundRoutes(instance: Instance): Resource {
   const host = `${instance.appAddress || '127.0.0.1'}:${instance.appPort}`;
+  // The app's own token has taken the place of whatever was sent under that name.
+  const ownToken = Boolean(instance.localFiles?.appTokenFilter);
   const isGrpc = instance.appProtocol === 'grpc' || instance.appProtocol === 'grpcs';
   const all = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
   const service = { clusterSpecifier: { $case: 'cluster', value: SERVICE_HTTP_CLUSTER } as const, timeout: NO_TIMEOUT };
@@ -119,7 +121,7 @@ export function inboundRoutes(instance: Instance): Resource {
     Route.fromPartial({
       match: isGrpc ? { ...all, grpc: {} } : all,
       action: { $case: 'route', value: app },
-      requestHeadersToRemove: [HEADERS.to, ...API_HEADERS],
+      requestHeadersToRemove: [HEADERS.to, ...(ownToken ? API_HEADERS.filter((name) => name !== 'dapr-api-token') : API_HEADERS)],
     }),
   ];
   // An HTTP call to a gRPC app: the filter service makes AppCallback.OnInvoke of it.
