@@ -127,6 +127,31 @@ describe('a control plane with mTLS', () => {
   });
 });
 
+describe('the Configuration of the control plane', () => {
+  const startWith = async (spec: string) => {
+    const file = join(home, 'config.yaml');
+    writeFileSync(file, `apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: { name: mesh }\nspec: ${spec}\n`);
+    const resources = { resourcesPaths: [], configPaths: [file] };
+    const directory = join(home, 'control-plane');
+    const controlPlane = await startTestControlPlane({ stateDirectory: directory, mtls: MTLS, resources });
+    closers.push(controlPlane.close);
+    return controlPlane.status<MtlsStatus>('/v1/mtls');
+  };
+
+  it('turns mTLS off', async () => {
+    expect(await startWith('{ mtls: { enabled: false } }')).toEqual({ enabled: false });
+  });
+
+  it('says how long certificates live', async () => {
+    expect(await startWith('{ mtls: { enabled: true, workloadCertTTL: 2h } }')).toMatchObject({ certificateTtlMs: 7_200_000 });
+  });
+
+  it('leaves mTLS to another mesh', async () => {
+    expect(await startWith('{ mesh: { provider: istio } }')).toEqual({ enabled: false });
+    expect(await startWith('{ mesh: { provider: istio, mtls: own } }')).toMatchObject({ enabled: true });
+  });
+});
+
 describe('a control plane without mTLS', () => {
   it('removes the socket that a predecessor at its address has left, since sidecars would wait for it', async () => {
     const [directory, port] = [join(home, 'control-plane'), await freePort()];

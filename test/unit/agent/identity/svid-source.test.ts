@@ -83,7 +83,9 @@ describe('the SDS server', () => {
     const client = new SecretDiscoveryServiceClient(`unix:${join(dir, 'sds.sock')}`, credentials.createInsecure());
     cleanups.push(() => client.close());
     const stream = client.streamSecrets();
-    stream.on('error', (error: ServiceError) => expect(error.details).toMatch(/Cancelled|UNAVAILABLE|Connection dropped|Channel closed/));
+    stream.on('error', (error: ServiceError) =>
+      expect(error.details).toMatch(/Cancelled|UNAVAILABLE|Connection dropped|Channel closed/),
+    );
     const responses: DiscoveryResponse[] = [];
     const two = new Promise<void>((resolve) =>
       stream.on('data', (response: DiscoveryResponse) => {

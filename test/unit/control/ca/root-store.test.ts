@@ -1,4 +1,4 @@
-import { X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,5 +60,32 @@ describe('the root store', () => {
     );
     expect(() => loadOwnCa({ ...files, issuer: join(dir, 'none.crt') }, 'weft.test')).toThrow(/none.crt/);
     expect(() => loadOwnCa({ ...files, issuer: files.key }, 'weft.test')).toThrow(/no PEM certificate/);
+    expect(() => loadOwnCa({ ...files, key: write('other.key', other.privateKeyPem) }, 'weft.test')).toThrow(/not the key of/);
+    expect(() => loadOwnCa({ ...files, key: files.anchors }, 'weft.test')).toThrow(/no private key/);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const rsa = write('rsa.key', privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    expect(() => loadOwnCa({ ...files, key: rsa }, 'weft.test')).toThrow(/ECDSA P-256/);
+  });
+
+  it("takes a key in OpenSSL's and Dapr's form", async () => {
+    const root = await createRoot('weft.test', now);
+    const sec1 = createPrivateKey(root.privateKeyPem).export({ type: 'sec1', format: 'pem' }).toString();
+    const [anchors, issuer, key] = ['ca.crt', 'issuer.crt', 'issuer.key'].map((name) => join(dir, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const path of [anchors, issuer]) writeFileSync(path, root.certificatePem);
+    writeFileSync(key, sec1);
+    const [loaded] = loadOwnCa({ anchors, issuer, key }, 'weft.test').roots;
+    expect(loaded?.privateKeyPem).toContain('BEGIN PRIVATE KEY');
+  });
+
+  it('forgets a root that nobody trusts any more with the next rotation', async () => {
+    let state = await loadRoots(dir, 'weft.test', now);
+    const times = { propagationMs: 1000, leafTtlMs: 5000 };
+    state = await rotateRoot(state, now, times);
+    state = await rotateRoot(state, new Date(now.getTime() + 7000), times);
+    expect(state.roots).toHaveLength(2);
   });
 });
