@@ -54,7 +54,7 @@ interface Entry {
 }
 
 // A changed route is to be in force everywhere within 100 ms, and most of that is for the proxies.
-const QUIET = { quietMs: 20, maxMs: 200 } as const;
+const QUIET = { quietMs: 10, maxMs: 200 } as const;
 const EMPTIED_MS = 150;
 
 export function createResourceCatalog(options: ResourceCatalogOptions, deps: ResourceCatalogDeps): ResourceCatalog {

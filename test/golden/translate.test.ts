@@ -9,6 +9,7 @@ import type { Snapshot } from '../../src/xds/resource.js';
 import { type ResourceTypeName, resourceTypes } from '../../src/xds/resource-types.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
 import { instanceOf, modelOf, withSpecs } from '../support/model.js';
+import { resourcesOf } from '../support/resources.js';
 
 /**
  * Models in, Envoy's configuration out: `in/<case>.yaml` becomes `out/<case>.<instance>.<type>.yaml`.
@@ -28,6 +29,8 @@ interface Case {
   readonly trustDomain?: string;
   /** By app id: what its Configuration says. */
   readonly specs?: Readonly<Record<string, unknown>>;
+  /** What all apps get, as it stands in files. */
+  readonly resources?: string;
   /** Instance ids whose Envoy's configuration is shown. */
   readonly show: readonly string[];
 }
@@ -40,11 +43,13 @@ describe.each(readdirSync(IN).map((file) => file.replace(/\.yaml$/, '')))('%s', 
     placements = [],
     trustDomain,
     specs,
+    resources = '',
     show,
   } = yaml.load(readFileSync(join(IN, `${name}.yaml`), 'utf8')) as Case;
   const all = instances.map((partial) => instanceOf(partial));
-  const model = withSpecs(modelOf(all, placements, undefined, resolveProfile(undefined, { trustDomain })), specs);
-  it.each(show)('the Envoy of %s', (instanceId) => {
+  it.each(show)('the Envoy of %s', async (instanceId) => {
+    const set = await resourcesOf(resources);
+    const model = withSpecs(modelOf(all, placements, set, resolveProfile(undefined, { trustDomain })), specs);
     const instance = all.find((it) => it.instanceId === instanceId);
     if (!instance) throw new Error(`${name}.yaml shows ${instanceId}, which is no instance of it`);
     const snapshot = createSnapshotBuilder().build(model, { role: 'envoy', ...instance });

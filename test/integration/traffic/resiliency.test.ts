@@ -223,14 +223,14 @@ it('tries an actor’s call again, and a rule’s own retry and timeout count be
       host.port = all.find(({ appId }) => appId === 'game')?.inboundPort ?? 0;
       return all;
     },
-    placements: [{ namespace: 'default', actorType: 'Cart', generation: 1, hosts: [host] }],
+    placements: ['Cart', 'Slow'].map((actorType) => ({ namespace: 'default', actorType, generation: 1, hosts: [host] })),
     resources: `
 apiVersion: dapr.io/v1alpha1
 kind: Resiliency
 metadata: { name: all }
 spec:
-  policies: { retries: { once: { policy: constant, duration: 10ms, maxRetries: 1 }, DefaultAppRetryPolicy: { maxRetries: 9 } } }
-  targets: { actors: { Cart: { retry: once } } }
+  policies: { retries: { once: { policy: constant, duration: 10ms, maxRetries: 1 }, minutes: { duration: 60s }, DefaultAppRetryPolicy: { maxRetries: 9 } } }
+  targets: { actors: { Cart: { retry: once }, Slow: { retry: minutes } } }
 ---
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
@@ -243,6 +243,13 @@ spec:
   answer = fail(500, 1);
   expect((await call(`${caller.api}/v1.0/actors/Cart/1/method/add`, { body: 'x' })).status).toBe(200);
   expect(seen).toHaveLength(2);
+  // Who asks the wrong host does not wait as long as after a failure.
+  seen = [];
+  answer = (response, attempt) =>
+    void (attempt === 1 ? response.writeHead(503, { 'x-weft-actor-moved': '1' }).end() : response.end('found'));
+  const before = performance.now();
+  expect((await call(`${caller.api}/v1.0/actors/Slow/1/method/add`, { body: 'x' })).body).toBe('found');
+  expect(performance.now() - before).toBeLessThan(10_000);
   for (const [status, times] of [
     [503, 3],
     [500, 1],

@@ -61,5 +61,7 @@ export const hasNoLength: readonly HeaderMatcher[] = [
   present('content-length', true),
   header('content-type', GRPC, { invertMatch: true, treatMissingHeaderAsEmpty: true }),
 ];
+/** Methods that seldom carry a body. */
+export const isBodiless: HeaderMatcher = header(':method', fully('GET|HEAD|OPTIONS|TRACE|DELETE'));
 /** With it a retry is given up as soon as there is a body: a streamed one is never sent twice, and a call without one is. */
 export const NO_BODY_KEPT = 0;
