@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server as HttpServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createH2Server, type Http2Server, type ServerHttp2Stream } from 'node:http2';
 import { tmpdir } from 'node:os';
@@ -13,12 +13,12 @@ import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
 import type { ActorPlacement, ResourceSet } from '../../src/model/mesh-model.js';
 import { LISTENERS } from '../../src/model/names.js';
-import { loadResourceSet } from '../../src/model/resources/index.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { addAdsService } from '../../src/xds/server.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
 import { instanceOf, modelOf, NO_RESOURCES, withSpecs } from './model.js';
 import { freePort } from './ports.js';
+import { resourcesOf } from './resources.js';
 import { createRigIdentity, type RigIdentity } from './rig-identity.js';
 
 /** Real Envoys that get exactly what the snapshot builder makes of a model, with plain Node servers in the place of apps and filter services. */
@@ -145,7 +145,7 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       return { instance, envoy, appServer: servers[0] as HttpServer, api: `http://127.0.0.1:${instance.httpPort}` };
     },
     async update({ instances, placements, specs, resources }) {
-      if (resources !== undefined) await control.load(resources, dir);
+      if (resources !== undefined) await control.load(resources);
       control.set(instances ?? ((all) => all), placements, specs);
       if (!(await control.acked())) throw new Error('an Envoy has not acknowledged the change within 5 s');
       // The acknowledgement of endpoints comes before the routes of the same change.
@@ -211,12 +211,8 @@ async function startControl({ trustDomain, specs: firstSpecs = {}, resources: fi
       model = make();
       for (const listener of listeners) listener();
     },
-    async load(text: string, dir: string) {
-      const from = mkdtempSync(join(dir, 'r'));
-      writeFileSync(join(from, 'all.yaml'), text);
-      const { set, problems } = await loadResourceSet({ resourcesPaths: [from], configPaths: [] });
-      if (problems.length > 0) throw new Error(problems.join('\n'));
-      resources = set;
+    async load(text: string) {
+      resources = await resourcesOf(text);
     },
     acked: () => ads.endpointsAcked(5000),
     close() {
