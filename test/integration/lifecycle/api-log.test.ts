@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, it } from 'vitest';
 import { createMesh, type Mesh } from '../../support/mesh.js';
 
 let mesh: Mesh;
