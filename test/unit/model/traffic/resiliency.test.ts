@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { resiliencyRules } from '../../../../src/model/traffic/resiliency.js';
+import { resiliencyNotes } from '../../../../src/model/traffic/resiliency-notes.js';
+import { consecutiveFailuresOf } from '../../../../src/model/traffic/trip.js';
+import { readResources, resourcesOf } from '../../../support/resources.js';
+
+const doc = (policies: string, targets = '{}', name = 'r') => `
+apiVersion: dapr.io/v1alpha1
+kind: Resiliency
+metadata: { name: ${name} }
+spec: { policies: ${policies}, targets: ${targets} }
+`;
+const rules = async (...docs: string[]) => resiliencyRules((await resourcesOf(docs.join('---'))).policies);
+const orders = { namespace: 'default', appId: 'orders' };
+
+describe('which policy is in force', () => {
+  it('the target’s own, and of it only what it names', async () => {
+    const policies = '{ timeouts: { t: 2s, DefaultTimeoutPolicy: 9s }, retries: { DefaultRetryPolicy: {} } }';
+    expect((await rules(doc(policies, '{ apps: { orders: { timeout: t } } }'))).app(orders)).toEqual({ timeoutMs: 2000 });
+  });
+  it('else the narrower default, else the general one, else none', async () => {
+    const policies = '{ timeouts: { DefaultTimeoutPolicy: 9s, DefaultAppTimeoutPolicy: 3s } }';
+    const found = await rules(doc(policies));
+    expect([found.app(orders)?.timeoutMs, found.actor('Cart')?.timeoutMs]).toEqual([3000, 9000]);
+    const actors = await rules(doc('{ timeouts: { DefaultActorTimeoutPolicy: 1s } }'));
+    expect([actors.app(orders), actors.actor('Cart')?.timeoutMs]).toEqual([undefined, 1000]);
+  });
+  it('an app of one namespace before the app of all', async () => {
+    const targets = '{ apps: { orders: { timeout: a }, orders.prod: { timeout: b } } }';
+    const found = await rules(doc('{ timeouts: { a: 1s, b: 2000 } }', targets));
+    expect(found.app(orders)?.timeoutMs).toBe(1000);
+    expect(found.app({ namespace: 'prod', appId: 'orders' })?.timeoutMs).toBe(2000);
+  });
+  it('policies and targets of all documents together, the later one of two', async () => {
+    const one = doc('{ timeouts: { t: 1s } }', '{ apps: { orders: { timeout: t }, pay: { timeout: t } } }', 'one');
+    const two = doc('{ timeouts: { u: 5s } }', '{ apps: { pay: { timeout: u } } }', 'two');
+    const found = await rules(one, two);
+    expect([found.app(orders)?.timeoutMs, found.app({ namespace: 'x', appId: 'pay' })?.timeoutMs]).toEqual([1000, 5000]);
+  });
+});
+
+describe('a retry', () => {
+  const retry = async (text: string) =>
+    (await rules(doc(`{ retries: { r: ${text} } }`, '{ apps: { orders: { retry: r } } }'))).app(orders)?.retry;
+  it('has Dapr’s defaults: constant, five seconds, without end, of every failure', async () => {
+    expect(await retry('{}')).toEqual({
+      retries: 0x7fff_ffff,
+      statuses: [[400, 599]],
+      grpcCodes: [[1, 16]],
+      waitMs: 5000,
+      maxWaitMs: 5000,
+    });
+  });
+  it('grows from half a second when it is exponential', async () => {
+    expect(await retry('{ policy: exponential, maxInterval: 15s, maxRetries: 3 }')).toMatchObject({
+      retries: 3,
+      waitMs: 500,
+      maxWaitMs: 15_000,
+    });
+  });
+  it('takes the codes that match', async () => {
+    expect(await retry('{ matching: { httpStatusCodes: "500-599, 429", gRPCStatusCodes: "14" } }')).toMatchObject({
+      statuses: [
+        [429, 429],
+        [500, 599],
+      ],
+      grpcCodes: [[14, 14]],
+    });
+  });
+  it('is none with maxRetries 0', async () => {
+    expect(await retry('{ maxRetries: 0 }')).toMatchObject({ retries: 0 });
+  });
+});
+
+describe('a circuit breaker', () => {
+  it.each([
+    ['consecutiveFailures > 5', 6],
+    [' consecutiveFailures>=3 ', 3],
+    ['consecutiveFailures == 2', 2],
+    ['consecutiveFailures >= 0', undefined],
+    ['totalFailures > 5', undefined],
+    ['consecutiveFailures > 5 || requests > 9', undefined],
+  ])('that trips on %s opens after %s failures in a row', (trip, failures) => {
+    expect(consecutiveFailuresOf(trip)).toBe(failures);
+  });
+
+  it('has Dapr’s defaults', async () => {
+    const found = await rules(doc('{ circuitBreakers: { c: {} } }', '{ apps: { orders: { circuitBreaker: c } } }'));
+    expect(found.app(orders)?.breaker).toEqual({ failures: 6, openMs: 60_000 });
+  });
+
+  it('that Envoy cannot follow is refused for apps and taken for components', async () => {
+    const policies = '{ circuitBreakers: { c: { trip: totalFailures > 9 } } }';
+    const problem =
+      'spec.policies.circuitBreakers.c.trip: expected consecutiveFailures > N (or >= N) for calls between apps; change it, or name the breaker for components only';
+    expect((await readResources(doc(policies, '{ apps: { orders: { circuitBreaker: c } } }'))).problems).toEqual([
+      expect.stringContaining(problem),
+    ]);
+    expect((await readResources(doc(policies, '{ components: { s: { outbound: { circuitBreaker: c } } } }'))).problems).toEqual(
+      [],
+    );
+    const byDefault = '{ circuitBreakers: { DefaultCircuitBreakerPolicy: { trip: totalFailures > 9 } } }';
+    expect((await readResources(doc(byDefault))).problems).toHaveLength(1);
+  });
+});
+
+describe('the notes on a Resiliency', () => {
+  const notes = async (text: string) => (await resourcesOf(text)).policies.flatMap(resiliencyNotes);
+  it('name what it does not define, and what an actor’s calls do not get', async () => {
+    const targets = '{ apps: { orders: { retry: nothing } }, actors: { Cart: { circuitBreaker: c, circuitBreakerScope: id } } }';
+    expect(await notes(doc('{ circuitBreakers: { c: {} } }', targets))).toEqual([
+      'targets.apps.orders.retry: nothing is not defined in this document',
+      'targets.actors.Cart.circuitBreaker: an actor has one owner, so Envoy does not break calls to it',
+    ]);
+    expect(await notes(doc('{ timeouts: { t: 1s } }', '{ apps: { orders: { timeout: t } } }'))).toEqual([]);
+  });
+});
