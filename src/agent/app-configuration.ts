@@ -1,4 +1,6 @@
 import type { ConfigSource } from '../blocks/config-source.js';
+import { type ApiBlock, apiBlock } from '../model/access/api-rules.js';
+import type { ConfigurationSpec } from '../model/configuration.js';
 import { metricsEnabled, type TelemetrySpec } from '../model/telemetry.js';
 
 /** What the filter service reads of its app's Configuration. */
@@ -7,20 +9,38 @@ export interface AppConfigurationView {
   enabledFeatures(): readonly string[];
   /** `spec.metrics.enabled`, under either of its names. */
   metricsEnabled(): boolean;
+  /** What `spec.api` blocks now. */
+  readonly blocked: { readonly http: ApiBlock; readonly grpc: ApiBlock };
+  /** Calls back after every change. @returns stop listening */
+  onChange(listener: () => void): () => void;
 }
 
-interface Spec extends TelemetrySpec {
+interface Spec extends TelemetrySpec, ConfigurationSpec {
   readonly features?: readonly { readonly name?: string; readonly enabled?: boolean }[];
 }
 
 /** Follows the app's Configuration; there is one resource of that kind a sidecar. */
 export function followConfiguration(source: ConfigSource): AppConfigurationView {
   let spec: Spec = {};
+  let http: ApiBlock | undefined;
+  let grpc: ApiBlock | undefined;
+  const listeners = new Set<() => void>();
   source.on('configuration', async ({ updated, removed }) => {
     if (removed.length > 0) spec = {};
     for (const { specJson } of updated.values()) spec = specJson === '' ? {} : (JSON.parse(specJson) as Spec);
+    http = apiBlock(spec.api, 'http');
+    grpc = apiBlock(spec.api, 'grpc');
+    for (const listener of listeners) listener();
   });
   return {
+    blocked: {
+      http: (group, version) => http?.(group, version) ?? false,
+      grpc: (group, version) => grpc?.(group, version) ?? false,
+    },
+    onChange(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     metricsEnabled: () => metricsEnabled(spec),
     enabledFeatures: () => (spec.features ?? []).filter(({ enabled }) => enabled).map(({ name }) => name ?? ''),
   };

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
 import { isDoor } from '../lib/door-mark.js';
@@ -25,7 +26,8 @@ export interface DoorsDeps {
 export async function openDoors(options: SidecarOptions, { service, runDir, logger }: DoorsDeps): Promise<Door> {
   const { sockets } = runDir;
   await Promise.all([service.http.listen(sockets.api), service.grpc.listen(sockets.grpc)]);
-  const shared = { loopback: sockets.loop, splice: !seesEveryCall(options) };
+  const shared = { loopback: sockets.loop, splice: () => !seesEveryCall(options) && service.envoyMayRoute() };
+  const spliced = spliceTracker(service);
   // Both doors of one sidecar share one connection to Envoy for what grpc-js has to relay.
   const relay = new Client(`unix:${sockets.loop}`, credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
@@ -38,12 +40,12 @@ export async function openDoors(options: SidecarOptions, { service, runDir, logg
   const http = await openDoor({
     addresses: addresses(options, options.httpPort, 'http'),
     flag: '--dapr-http-port',
-    serve: httpDoor({ ...shared, server: service.http.server }),
+    serve: spliced.track(httpDoor({ ...shared, server: service.http.server })),
   });
   const grpc = await openDoor({
     addresses: addresses(options, options.grpcPort, 'grpc'),
     flag: '--dapr-grpc-port',
-    serve: grpcDoor({ ...shared, inject: service.doorGrpc.inject }),
+    serve: spliced.track(grpcDoor({ ...shared, inject: service.doorGrpc.inject })),
   }).catch((error: unknown) => {
     http.close();
     throw error;
@@ -57,8 +59,28 @@ export async function openDoors(options: SidecarOptions, { service, runDir, logg
       http.close();
       grpc.close();
       relay.close();
+      spliced.close();
     },
   };
+}
+
+type Serve = Parameters<typeof openDoor>[0]['serve'];
+
+/** Ends what was spliced into Envoy as soon as Node must see every call: Envoy's loopback listener serves the whole API. */
+function spliceTracker(service: FilterService): { track(serve: Serve): Serve; close(): void } {
+  const upstreams = new Set<Socket>();
+  const close = service.onRoutingChange(() => {
+    if (!service.envoyMayRoute()) for (const upstream of upstreams) upstream.destroy();
+  });
+  const track =
+    (serve: Serve): Serve =>
+    (client, also) =>
+      serve(client, (upstream) => {
+        upstreams.add(upstream);
+        upstream.once('close', () => upstreams.delete(upstream));
+        also(upstream);
+      });
+  return { track, close };
 }
 
 /** `--enable-api-logging`: one line a call, without the query, which may hold anything. */

@@ -64,6 +64,10 @@ export interface FilterService {
   readonly grpc: ApiGrpcServer;
   /** For the service door's connections: the same methods, and a relay for every other service. */
   readonly doorGrpc: ApiGrpcServer;
+  /** False: `spec.api` blocks something that Envoy routes by itself, so a client's connection must not be handed to it. */
+  envoyMayRoute(): boolean;
+  /** Calls back when that may have changed. @returns stop listening */
+  onRoutingChange(listener: () => void): () => void;
   /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
   appReady(signal: AbortSignal): Promise<readonly string[]>;
   readonly probeApp: App['probe'];
@@ -96,6 +100,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const headers: Record<string, string> = apiToken ? { 'dapr-api-token': apiToken } : {};
   const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback, headers });
   const configuration = followConfiguration(config);
+  const { blocked } = configuration;
   const metrics = createSidecarMetrics(appId);
 
   // Blocks.
@@ -158,6 +163,8 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     fallback: invokeFallback(relay),
     observe: options.metrics && countHttp(metrics),
     apiToken,
+    blocked: blocked.http,
+    allowedOrigins: options.allowedOrigins,
     maxBodyBytes,
     ...(options.maxHeaderBytes ? { maxHeaderBytes: options.maxHeaderBytes } : {}),
     logger,
@@ -170,7 +177,14 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     actorMethods({ state: actorState, loopback }),
     invokeMethods(createInvokeService(loopback)),
   ];
-  const grpcOptions = { methods, apiToken, maxBodyBytes, observe: options.metrics && countGrpc(metrics), logger };
+  const grpcOptions = {
+    methods,
+    apiToken,
+    blocked: blocked.grpc,
+    maxBodyBytes,
+    observe: options.metrics && countGrpc(metrics),
+    logger,
+  };
   const grpc = createGrpcServer(grpcOptions);
   const doorGrpc = createGrpcServer(grpcOptions);
 
@@ -178,6 +192,8 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     http,
     grpc,
     doorGrpc,
+    envoyMayRoute: () => !(blocked.http('invoke', 'v1.0') || blocked.http('actors', 'v1.0')),
+    onRoutingChange: configuration.onChange,
     metrics: { metrics, enabled: configuration.metricsEnabled },
     async appReady(signal) {
       if (app.channel.kind === 'http') await actors.host(await askForActors(app.channel.http, { appId, logger, signal }));

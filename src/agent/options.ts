@@ -57,6 +57,8 @@ export interface SidecarOptions {
   readonly metrics?: MetricsOptions;
   readonly envoyConcurrency: number;
   readonly logLevel: LogLevel;
+  /** Web pages that may use the HTTP API, comma-separated; undefined: none. */
+  readonly allowedOrigins?: string;
   readonly apiToken?: string;
   readonly appToken?: string;
   /** Undefined: once the app accepts connections, it is taken for healthy. */
@@ -72,11 +74,11 @@ export interface SidecarOptions {
 export const isGrpc = (protocol: AppProtocol): boolean => protocol === 'grpc' || protocol === 'grpcs';
 
 /**
- * @returns who listens on the API ports. Envoy writes no log of API calls and opens no socket of another directory, so with any of these
- * the filter service does.
+ * @returns who listens on the API ports. Envoy writes no log of API calls, knows no allowed origins and opens no socket of another
+ * directory, so with any of these the filter service does.
  */
 export const apiDoorOf = (options: SidecarOptions): 'envoy' | 'service' =>
   options.unixDomainSocket || seesEveryCall(options) ? 'service' : options.apiDoor;
 
 /** @returns whether each API call must pass through Node, so that no connection may be spliced into Envoy */
-export const seesEveryCall = ({ apiLogging }: SidecarOptions): boolean => apiLogging;
+export const seesEveryCall = ({ apiLogging, allowedOrigins }: SidecarOptions): boolean => apiLogging || Boolean(allowedOrigins);

@@ -34,6 +34,7 @@ export interface SidecarFlags {
   readonly readBufferSize?: number;
   readonly daprGracefulShutdownSeconds: number;
   readonly enableApiLogging?: boolean;
+  readonly allowedOrigins?: string;
   readonly enableMetrics?: boolean;
   readonly metricsPort?: number;
   readonly metricsListenAddress: string;
@@ -87,6 +88,7 @@ export function sidecarOptions(flags: SidecarFlags, env: NodeJS.ProcessEnv): Sid
     ...(flags.readBufferSize ? { maxHeaderBytes: flags.readBufferSize } : {}),
     gracefulShutdownSeconds: Math.max(0, flags.daprGracefulShutdownSeconds),
     apiLogging: flags.enableApiLogging === true,
+    ...(flags.allowedOrigins ? { allowedOrigins: flags.allowedOrigins } : {}),
     ...metricsOf(flags),
     envoyConcurrency: Math.max(1, flags.envoyConcurrency),
     logLevel: levelOf(flags.logLevel),

@@ -8,8 +8,8 @@ export interface GrpcDoorOptions {
   readonly inject: (client: Socket) => void;
   /** Unix socket of Envoy's loopback listener. */
   readonly loopback: string;
-  /** False: everything goes through the gRPC server, which relays call by call. A log of all calls needs that. */
-  readonly splice: boolean;
+  /** False: everything goes through the gRPC server, which relays call by call. A log of all calls needs that, and a list of what may be called. */
+  readonly splice: () => boolean;
 }
 
 /** Larger than the first flow-control window with its headers: more cannot come before a server speaks. */
@@ -25,7 +25,7 @@ export function grpcDoor(options: GrpcDoorOptions): (client: Socket, track: (soc
     options.inject(client);
   };
   return (client, track) => {
-    if (!options.splice) return own(client, Buffer.alloc(0));
+    if (!options.splice()) return own(client, Buffer.alloc(0));
     awaitFirstRequest(client, async (first) => {
       if (first.kind === 'other') return client.destroy();
       const path = await firstPath(first.bytes);

@@ -10,8 +10,8 @@ export interface HttpDoorOptions {
   readonly server: HttpServer;
   /** Unix socket of Envoy's loopback listener. */
   readonly loopback: string;
-  /** False: every request goes through the HTTP server, which relays one by one. A log of all calls needs that. */
-  readonly splice: boolean;
+  /** False: every request goes through the HTTP server, which relays one by one. A log of all calls needs that, and a list of what may be called. */
+  readonly splice: () => boolean;
 }
 
 const FIRST_BYTES_MS = 30_000;
@@ -26,7 +26,7 @@ export function httpDoor(options: HttpDoorOptions): (client: Socket, track: (soc
     client.resume();
   };
   return (client, track) => {
-    if (!options.splice) return serve(client, Buffer.alloc(0));
+    if (!options.splice()) return serve(client, Buffer.alloc(0));
     firstBytes(client, {
       decide: sniffHttp,
       timeoutMs: FIRST_BYTES_MS,

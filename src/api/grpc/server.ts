@@ -10,8 +10,10 @@ import {
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
 import { DaprService } from '../../gen/dapr/proto/runtime/v1/dapr.js';
+import type { ApiBlock } from '../../model/access/api-rules.js';
 import type { Logger } from '../../telemetry/logger.js';
-import { toCallError, unauthorized } from './errors.js';
+import { type CallError, toCallError, unauthorized } from './errors.js';
+import { groupOf } from './groups.js';
 import type { DaprMethods } from './methods.js';
 import type { ObserveGrpc } from './observe.js';
 
@@ -24,6 +26,8 @@ export interface GrpcServerOptions {
   readonly maxBodyBytes: number;
   /** What counts and traces each call. */
   readonly observe?: ObserveGrpc | undefined;
+  /** Whether a part of the API must not be served now; asked for every call. Default: never. */
+  readonly blocked?: ApiBlock | undefined;
   readonly logger: Logger;
 }
 
@@ -71,7 +75,8 @@ function implementation(options: GrpcServerOptions): Record<string, UntypedHandl
   for (const [name, definition] of Object.entries(DaprService)) {
     const handler = options.methods.find((part) => part[name] !== undefined)?.[name];
     const streams = definition.requestStream || definition.responseStream;
-    const plain = streams ? streaming(handler, allowed, options.logger) : single(handler, allowed, options.logger);
+    const refuse = refusal(definition.path, allowed, options.blocked);
+    const plain = streams ? streaming(handler, refuse, options.logger) : single(handler, refuse, options.logger);
     handlers[name] = options.observe?.(name, plain, streams) ?? plain;
   }
   return handlers;
@@ -97,12 +102,25 @@ function tokenCheck(token: string | undefined): TokenCheck {
   };
 }
 
+/** @returns why a call must not be served */
+type Refusal = (metadata: Metadata) => Partial<CallError> | undefined;
+
+const NOT_AVAILABLE = { code: status.UNIMPLEMENTED, details: 'requested endpoint is not available' };
+
+function refusal(path: string, allowed: TokenCheck, blocked: ApiBlock | undefined): Refusal {
+  const check: Refusal = (metadata) => (allowed(metadata) ? undefined : unauthorized());
+  if (!blocked) return check;
+  const { group, version } = groupOf(path.slice(path.lastIndexOf('/') + 1));
+  return (metadata) => check(metadata) ?? (blocked(group, version) ? NOT_AVAILABLE : undefined);
+}
+
 const UNIMPLEMENTED = { code: status.UNIMPLEMENTED, details: 'this API is not implemented' };
 
-function single(handler: UntypedHandleCall | undefined, allowed: TokenCheck, logger: Logger): handleUnaryCall<unknown, unknown> {
+function single(handler: UntypedHandleCall | undefined, refuse: Refusal, logger: Logger): handleUnaryCall<unknown, unknown> {
   const handle = handler as handleUnaryCall<unknown, unknown> | undefined;
   return (call, callback) => {
-    if (!allowed(call.metadata)) return callback(unauthorized());
+    const refused = refuse(call.metadata);
+    if (refused) return callback(refused);
     if (handle === undefined) return callback(UNIMPLEMENTED);
     handle(call, (error, value, trailer, flags) => {
       if (error) callback(toCallError(error, logger));
@@ -114,12 +132,13 @@ function single(handler: UntypedHandleCall | undefined, allowed: TokenCheck, log
 /** Streaming handlers report errors by `call.emit('error', …)`; they make statuses by `toCallError`. */
 function streaming(
   handler: UntypedHandleCall | undefined,
-  allowed: TokenCheck,
+  refuse: Refusal,
   logger: Logger,
 ): handleBidiStreamingCall<unknown, unknown> {
   const handle = handler as handleBidiStreamingCall<unknown, unknown> | undefined;
   return (call) => {
-    if (!allowed(call.metadata)) return void call.emit('error', unauthorized());
+    const refused = refuse(call.metadata);
+    if (refused) return void call.emit('error', refused);
     if (handle === undefined) return void call.emit('error', UNIMPLEMENTED);
     try {
       handle(call);

@@ -3,8 +3,11 @@ import http from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../errors.js';
+import { isDoor } from '../../lib/door-mark.js';
+import type { ApiBlock } from '../../model/access/api-rules.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { hasBody, readBody } from './body.js';
+import { createCors } from './cors.js';
 import { errorBody, toAppError, writeError } from './errors.js';
 import type { HttpHandle, ObserveHttp } from './observe.js';
 import type { HttpRoute } from './route.js';
@@ -18,12 +21,16 @@ export interface HttpServerOptions {
   readonly fallback: HttpHandle;
   /** Clients must send it as `dapr-api-token`; undefined: no check. */
   readonly apiToken?: string | undefined;
+  /** Web pages that may use the API (`--allowed-origins`); undefined or empty: none. */
+  readonly allowedOrigins?: string | undefined;
   /** Largest buffered request body, bytes (`--max-body-size`). */
   readonly maxBodyBytes: number;
   /** What counts and traces each request of a route. */
   readonly observe?: ObserveHttp | undefined;
   /** Largest request head, bytes (`--read-buffer-size`). Default: Node's 16 KiB. */
   readonly maxHeaderBytes?: number;
+  /** Whether a part of the API must not be served now; asked for every request. Default: never. */
+  readonly blocked?: ApiBlock | undefined;
   readonly logger: Logger;
 }
 
@@ -60,16 +67,31 @@ export async function createHttpServer(options: HttpServerOptions): Promise<ApiH
   // Bodies are read by `register`: fastify's parsers cost more and refuse content types that Dapr takes.
   for (const method of METHODS_WITH_BODY) app.addHttpMethod(method, { hasBody: false, overrideExisting: true });
   for (const route of options.routes) register(app, route, options);
-  app.setNotFoundHandler(streamed(options.fallback, options));
+  app.setNotFoundHandler(fallbackOf(options));
   app.setErrorHandler((error, _request, reply) => fail(error, reply, options));
   await app.ready();
   return serve(app.server);
 }
 
 function register(app: FastifyInstance, route: HttpRoute, options: HttpServerOptions): void {
-  const plain = route.stream ? streamed(route.handle, options) : buffered(route, options);
-  const handler = options.observe?.(route, plain) ?? plain;
-  for (const version of route.versions) app.route({ method: [...route.methods], url: `/${version}${route.path}`, handler });
+  const serve = route.stream ? streamed(route.handle, options) : buffered(route, options);
+  const fallback = fallbackOf(options);
+  const { blocked } = options;
+  for (const version of route.versions) {
+    const handler: HttpHandle = blocked
+      ? (request, reply) => (blocked(route.group, version) ? fallback : serve)(request, reply)
+      : serve;
+    app.route({ method: [...route.methods], url: `/${version}${route.path}`, handler });
+  }
+}
+
+/** Calls by name; a part of the API like the others. */
+function fallbackOf(options: HttpServerOptions): HttpHandle {
+  const serve = streamed(options.fallback, options);
+  const { blocked } = options;
+  if (!blocked) return serve;
+  return (request, reply) =>
+    blocked('invoke', 'v1.0') ? fail(new AppError('invokeNoTarget'), reply, options) : serve(request, reply);
 }
 
 function streamed(handle: HttpHandle, options: HttpServerOptions): HttpHandle {
@@ -139,7 +161,9 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
 
 function createListener(options: HttpServerOptions, handler: http.RequestListener): http.Server {
   const allowed = options.apiToken ? tokenCheck(options.apiToken) : undefined;
+  const cors = options.allowedOrigins ? createCors(options.allowedOrigins) : undefined;
   const listener: http.RequestListener = (request, response) => {
+    if (cors !== undefined && isDoor(request.socket) && cors(request, response)) return;
     if (allowed !== undefined && !allowed(request)) {
       response.writeHead(401, { 'content-type': 'text/plain; charset=utf-8', 'content-length': 17 });
       response.end('invalid api token');

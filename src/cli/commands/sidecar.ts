@@ -45,6 +45,7 @@ export function define(command: Command): void {
     .option('--max-body-size <size>', 'largest request body, such as 4Mi', sizeArgument, 4 * 1024 * 1024)
     .option('--read-buffer-size <size>', 'largest request head, such as 4Ki', sizeArgument)
     .option('--dapr-graceful-shutdown-seconds <seconds>', 'how long requests under way may take when stopping', countArgument, 5)
+    .option('--allowed-origins <list>', 'web pages that may use the HTTP API, comma-separated (* = all; default: none)')
     .option('--enable-api-logging [value]', 'log every API call', switchArgument)
     .option('--enable-metrics [value]', 'serve metrics', switchArgument)
     .option('--metrics-port <port>', 'port of the metrics; by itself 9090, or a free one where that is taken', portArgument)

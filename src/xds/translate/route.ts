@@ -21,7 +21,8 @@ import {
 } from './route-target.js';
 import { overwrite } from './values.js';
 
-const API_VERSIONS = ['/v1.0/', '/v1.0-alpha1/', '/v1.0-alpha2/', '/v1.0-beta1/'];
+/** Under these paths is the sidecar's own API. */
+export const API_VERSIONS = ['/v1.0/', '/v1.0-alpha1/', '/v1.0-alpha2/', '/v1.0-beta1/'];
 const API_GRPC = [
   '/dapr.proto.runtime.v1.Dapr/',
   '/grpc.reflection.v1.ServerReflection/',

@@ -6,6 +6,7 @@ import type { Instance } from '../../../model/instance.js';
 import type { Resource } from '../../resource.js';
 import type { AppSettings } from '../app-settings.js';
 import { localReply } from '../local-reply.js';
+import { apiListFilter } from './api-lists.js';
 import { apiTokenFilter, appTokenFilter } from './local-file.js';
 import type { FilterContext, FilterModule } from './module.js';
 import { rbacFilter } from './rbac.js';
@@ -13,7 +14,14 @@ import { routerFilter } from './router.js';
 import { statefulSessionFilter } from './stateful-session.js';
 
 /** The HTTP filter chain, in the order that requests pass through it. */
-const filters: readonly FilterModule[] = [apiTokenFilter, rbacFilter, appTokenFilter, statefulSessionFilter, routerFilter];
+const filters: readonly FilterModule[] = [
+  apiTokenFilter,
+  apiListFilter,
+  rbacFilter,
+  appTokenFilter,
+  statefulSessionFilter,
+  routerFilter,
+];
 
 /** @returns the filters of one listener */
 export const filterChain = (context: FilterContext): HttpFilter[] => filters.flatMap((filter) => filter.chain(context) ?? []);

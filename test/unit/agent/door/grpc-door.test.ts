@@ -66,7 +66,7 @@ beforeEach(async () => {
     serve: grpcDoor({
       inject: (socket) => injector.injectConnection(socket),
       loopback: join(dir, 'loop.sock'),
-      splice: true,
+      splice: () => true,
     }),
   });
 });
