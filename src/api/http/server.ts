@@ -74,7 +74,8 @@ export async function createHttpServer(options: HttpServerOptions): Promise<ApiH
 }
 
 function register(app: FastifyInstance, route: HttpRoute, options: HttpServerOptions): void {
-  const serve = route.stream ? streamed(route.handle, options) : buffered(route, options);
+  const plain = route.stream ? streamed(route.handle, options) : buffered(route, options);
+  const serve = options.observe?.(route, plain) ?? plain;
   const fallback = fallbackOf(options);
   const { blocked } = options;
   for (const version of route.versions) {
