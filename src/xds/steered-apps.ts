@@ -61,7 +61,9 @@ export function createSteeredApps(): SteeredApps {
 
   const known = (view: TrafficView, app: PlainApp, profile: MeshProfile) => {
     const target = refOf(app);
-    const traffic = view.app(target);
+    // What an instance is chosen by stands in the routes.
+    const hashed = (view.backendPolicy(target)?.hash ?? []).length > 0;
+    const traffic = view.app(target) ?? (hashed ? NO_TRAFFIC : undefined);
     return {
       cluster: clusterTraffic(target, view) ? clusterOf(target, view, profile) : app.cluster,
       routes: traffic ? routesOf(target, traffic, view) : app.routes(view.namespace),

@@ -13,6 +13,10 @@ describe('an expression', () => {
     String.raw`\pL+`,
     '/[^/?]+',
     '/[a-]',
+    '[]a]}',
+    'a{,3}',
+    String.raw`\A/\-\_[\w.-]+\z`,
+    String.raw`[^\p{Lu}[:digit:]]`,
   ])('%s is taken', (regex) => {
     expect(regexProblem(regex)).toBeUndefined();
   });
@@ -24,9 +28,14 @@ describe('an expression', () => {
     [String.raw`(a)\1`, '\\1 is not known'],
     [String.raw`\u0041`, '\\u is not known'],
     [String.raw`\cA`, '\\c is not known'],
-    ['a++', '++ is not known'],
+    ['a++', 'is no regular expression'],
+    [String.raw`[a-\d]`, 'is no regular expression'],
+    ['[a--b]', 'is no regular expression'],
+    [String.raw`\pX`, '\\p is not known'],
+    [String.raw`[\z]`, '\\z is not known'],
+    [String.raw`[\b]`, '\\b is not known'],
     ['a(?i)b', 'a flag that is not at the beginning is not known'],
-    ['[[:letter:]]', '[[:letter:] is not known'],
+    ['[[:letter:]]', '[:letter:] is not known'],
     ['(a', 'is no regular expression'],
     ['*', 'is no regular expression'],
     ['a{2000}b{3}', 'is too large'],
@@ -39,6 +48,7 @@ describe('an expression', () => {
   it('matches the whole text', () => {
     expect(fullMatch('/a|/b').test('/b')).toBe(true);
     expect(fullMatch('/a').test('/ab')).toBe(false);
+    expect(fullMatch('[[:alpha:]]+}').test('ab}')).toBe(true);
     expect(fullMatch('(?i)/A').test('/a')).toBe(true);
   });
 });
