@@ -2,6 +2,7 @@ import type { NodeIdentity } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
 import { findEnvoy } from './envoy/binary.js';
 import { bootstrapOf } from './envoy/bootstrap.js';
+import { findCaBundle } from './envoy/ca-bundle.js';
 import { type Envoy, startEnvoy } from './envoy/process.js';
 import { type Health, untilEnvoyServes } from './health.js';
 import { apiDoorOf, type SidecarOptions } from './options.js';
@@ -34,6 +35,7 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
       node: deps.node,
       controlPlane: options.controlPlaneAddress,
       adminSocket: sockets.admin,
+      caBundle: findCaBundle(),
       ...(deps.mtls ? { sdsSocket: sockets.sds } : {}),
     }),
     bootstrapPath: runDir.bootstrap,

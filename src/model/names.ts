@@ -7,6 +7,8 @@ export const refCluster = (ref: { readonly namespace: string; readonly appId: st
   appCluster(ref.namespace, ref.version === '' ? ref.appId : `${ref.appId}@${ref.version}`);
 /** @returns the cluster of an actor type's hosts, also its EDS name */
 export const actorCluster = (namespace: string, actorType: string): string => `actor|${namespace}|${actorType}`;
+/** @returns the cluster of an HTTPEndpoint; its resource may stand in no namespace */
+export const externalCluster = (namespace: string, name: string): string => `external|${namespace}|${name}`;
 /** This app itself, as its own Envoy reaches it (behind the inbound listener). */
 export const LOCAL_APP_CLUSTER = 'local|app';
 /** The filter service over its Unix socket: HTTP/1.1 API, and gRPC API. */
@@ -19,6 +21,9 @@ export const ADS_CLUSTER = 'weft-control-plane';
 export const SDS_CLUSTER = 'weft-sds';
 /** Key with certificate, and roots, as listeners and clusters refer to them. */
 export const SDS_SECRETS = { identity: 'weft-identity', roots: 'weft-roots' } as const;
+
+/** The certificate authorities that the sidecar's system trusts; a static secret of the bootstrap. */
+export const SYSTEM_ROOTS = 'weft-system-roots';
 
 export const LISTENERS = {
   apiHttp: 'api-http',

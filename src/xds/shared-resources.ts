@@ -2,6 +2,7 @@ import { appKey, type Instance } from '../model/instance.js';
 import type { ActorPlacement, MeshModel } from '../model/mesh-model.js';
 import type { MeshProfile } from '../model/mesh-profile.js';
 import type { TrafficView } from '../model/traffic/view.js';
+import { createExternalServices } from './external-services.js';
 import type { Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Resource } from './resource.js';
@@ -35,6 +36,7 @@ export function createSharedBuilder(): SharedBuilder {
   const actors = createActorCache();
   const views = createTrafficViews();
   const steered = createSteeredApps();
+  const externalServices = createExternalServices();
   let shared = new Map<TrafficView, SharedResources>();
   let before = shared;
   let current: MeshModel | undefined;
@@ -64,16 +66,19 @@ export function createSharedBuilder(): SharedBuilder {
     const hosted = placements.map((placement) => actors.get(placement)).filter((type) => type !== undefined);
     const known = steered.apps(view, apps.byKey(), model.profile);
     const types = steered.actors(view, placements);
-    const inputs = [...known.routes, ...[...types].flat()];
+    const external = externalServices(view);
+    // As in Dapr, an external service hides an app of the same name.
+    const routes = [...known.routes, ...external.routes];
+    const inputs = [...routes, ...[...types].flat()];
     const sameRoutes = last !== undefined && sameItems(last.inputs, inputs);
     return {
       view,
       apps: apps.byKey(),
       placements,
-      clusters: stable(last?.clusters, named([...known.clusters, ...hosted.map((type) => type.cluster)])),
+      clusters: stable(last?.clusters, named([...known.clusters, ...hosted.map((type) => type.cluster), ...external.clusters])),
       endpoints: stable(last?.endpoints, named([...known.endpoints, ...hosted.map((type) => type.endpoints)])),
       inputs,
-      routes: sameRoutes ? last.routes : stable(last?.routes, named([outboundRoutes(known.routes, types)])),
+      routes: sameRoutes ? last.routes : stable(last?.routes, named([outboundRoutes(routes, types)])),
     };
   }
 }

@@ -40,6 +40,8 @@ export interface EnvoyRig {
 }
 
 export interface RigOptions {
+  /** What the Envoys trust outside of the mesh. */
+  readonly caBundle?: string;
   /** With it, sidecars speak mTLS. */
   readonly trustDomain?: string;
   /** By app id: what its Configuration says from the start. */
@@ -128,7 +130,7 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       const controlPlane = `127.0.0.1:${control.port}`;
       const envoy = startEnvoy({
         binary,
-        bootstrap: withSds(bootstrapOf({ node, controlPlane, adminSocket }), identity && sdsSocket),
+        bootstrap: withSds(bootstrapOf({ node, controlPlane, adminSocket, caBundle: options.caBundle }), identity && sdsSocket),
         bootstrapPath: join(runDir, 'envoy.json'),
         adminSocket,
         sockets: [instance.sockets?.loopback ?? '', instance.sockets?.self ?? ''],
@@ -164,7 +166,10 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
 function withSds(bootstrap: Readonly<Record<string, unknown>>, sdsSocket: string | undefined) {
   if (!sdsSocket) return bootstrap;
   const { clusters } = bootstrap.static_resources as { clusters: unknown[] };
-  return { ...bootstrap, static_resources: { clusters: [...clusters, sdsCluster(sdsSocket)] } };
+  return {
+    ...bootstrap,
+    static_resources: { ...(bootstrap.static_resources as object), clusters: [...clusters, sdsCluster(sdsSocket)] },
+  };
 }
 
 const say = (message: string, fields?: Record<string, unknown>) => console.error(message, fields ?? '');

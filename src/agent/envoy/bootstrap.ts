@@ -1,4 +1,4 @@
-import { ADS_CLUSTER, type NodeIdentity, nodeId } from '../../model/names.js';
+import { ADS_CLUSTER, type NodeIdentity, nodeId, SYSTEM_ROOTS } from '../../model/names.js';
 import { controlPlaneTls, sdsCluster } from './bootstrap-tls.js';
 
 export interface BootstrapOptions {
@@ -9,6 +9,8 @@ export interface BootstrapOptions {
   readonly adminSocket: string;
   /** Unix socket of the sidecar's SDS server; undefined: no mTLS of ours. */
   readonly sdsSocket?: string;
+  /** File with the certificate authorities that external services are checked against; undefined: none is known. */
+  readonly caBundle?: string | undefined;
 }
 
 /** Envoy's reconnect to the control plane starts quickly: what runs goes on, but changes must not wait long for a restarted one. */
@@ -70,7 +72,7 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
       cds_config: ads,
       lds_config: ads,
     },
-    static_resources: { clusters: clusters(options) },
+    static_resources: { clusters: clusters(options), ...systemRoots(options.caBundle) },
     layered_runtime: { layers: [{ name: 'weft', static_layer: RUNTIME }] },
     stats_config: {
       use_all_default_tags: false,
@@ -96,6 +98,10 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
     },
   };
 }
+
+/** Read when a cluster first asks for it. */
+const systemRoots = (path: string | undefined) =>
+  path ? { secrets: [{ name: SYSTEM_ROOTS, validation_context: { trusted_ca: { filename: path } } }] } : {};
 
 function clusters({ controlPlane, sdsSocket }: BootstrapOptions): readonly unknown[] {
   const plain = controlPlaneCluster(controlPlane);

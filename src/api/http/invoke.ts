@@ -19,6 +19,12 @@ export function invokeFallback(relay: Relay): HttpHandle {
       return relay(raw, reply.raw, { target: target ?? '' });
     }
     if (target === undefined) throw new AppError('invokeNoTarget');
-    throw new AppError('invokeFailed', { id: target, err: `couldn't find service: ${target}` });
+    throw new AppError('invokeFailed', { id: target, err: unknown(target) });
   };
 }
+
+/** A sidecar that fetched any URL would be a way into networks that only it can see. */
+const unknown = (target: string) =>
+  /^https?:\//.test(target)
+    ? 'no HTTPEndpoint names this host; add one to let this app call it'
+    : `couldn't find service: ${target}`;

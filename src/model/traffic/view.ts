@@ -1,3 +1,4 @@
+import { type ExternalEndpoint, externalEndpoint } from '../external/endpoint.js';
 import { type BackendPolicy, backendPolicies } from './backend-policy.js';
 import { type Attachment, type Policy, ROUTE_KINDS, readRouteDocument } from './document.js';
 import { byRank } from './rank.js';
@@ -26,9 +27,11 @@ export interface TrafficView {
   backends(traffic: AppTraffic | undefined): readonly AppRef[];
   actor(type: string): TargetResiliency | undefined;
   backendPolicy(target: { readonly namespace: string; readonly appId: string }): BackendPolicy | undefined;
+  /** Services outside of the mesh that these callers may reach. */
+  readonly externals: readonly ExternalEndpoint[];
 }
 
-const STEERING = new Set([...ROUTE_KINDS, 'Resiliency', 'BackendTrafficPolicy']);
+const STEERING = new Set([...ROUTE_KINDS, 'Resiliency', 'BackendTrafficPolicy', 'HTTPEndpoint']);
 
 /** @returns the policies that steer traffic, in one order however they were read */
 export function steering(policies: readonly Policy[]): readonly Policy[] {
@@ -86,6 +89,7 @@ export function trafficView(policies: readonly Policy[], namespace: string): Tra
     },
     actor: (type) => resiliency.actor(type),
     backendPolicy: backend,
+    externals: policies.filter(({ kind }) => kind === 'HTTPEndpoint').map(externalEndpoint),
   };
 }
 

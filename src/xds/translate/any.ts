@@ -22,6 +22,7 @@ import { DownstreamTlsContext, UpstreamTlsContext } from '../../gen/envoy/extens
 import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { Empty } from '../../gen/google/protobuf/empty.js';
+import { StringValue } from '../../gen/google/protobuf/wrappers.js';
 import { ActorPlacement, AppConfiguration, Component, Subscription } from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import { HttpProtocolOptions } from '../../gen/weft/envoy/v1/http_protocol_options.js';
@@ -66,6 +67,8 @@ export const messageTypes = {
   rbacAction: type('envoy.config.rbac.v3.Action', RbacAction),
   // It has no fields.
   uriSanInput: type('envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput', Empty),
+  // Its one field is a text.
+  celFilter: type('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', StringValue),
   headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
   earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),
   statefulSession: type('envoy.extensions.filters.http.stateful_session.v3.StatefulSession', StatefulSession),

@@ -61,22 +61,27 @@ export function reword({ from, to, body, grpc }: Rewording): ResponseMapper {
   });
 }
 
+/**
+ * @param isMeant which of the failed calls
+ * @param id how its target is called
+ * @returns what words the failure of a call that is not gRPC
+ */
+export const directInvokeFailed = (isMeant: AccessLogFilter, id: string): ResponseMapper =>
+  ResponseMapper.fromPartial({
+    filter: all(upstreamFailed, isMeant, isNotGrpc),
+    statusCode: 500,
+    bodyFormatOverride: {
+      format: {
+        $case: 'jsonFormat',
+        value: { errorCode: 'ERR_DIRECT_INVOKE', message: `failed to invoke, id: ${id}, err: %LOCAL_REPLY_BODY%` },
+      },
+    },
+  });
+
 /** Envoy's own failures in Dapr's words (reference §1.3). gRPC calls keep the status that Envoy gives them. */
 export const localReply: LocalReplyConfig = LocalReplyConfig.fromPartial({
   mappers: [
-    {
-      filter: all(upstreamFailed, isCall, isNotGrpc),
-      statusCode: 500,
-      bodyFormatOverride: {
-        format: {
-          $case: 'jsonFormat',
-          value: {
-            errorCode: 'ERR_DIRECT_INVOKE',
-            message: 'failed to invoke, id: %REQ(dapr-callee-app-id)%, err: %LOCAL_REPLY_BODY%',
-          },
-        },
-      },
-    },
+    directInvokeFailed(isCall, '%REQ(dapr-callee-app-id)%'),
     {
       filter: all(upstreamFailed, isNotGrpc),
       statusCode: 500,

@@ -2,28 +2,53 @@ import { z } from 'zod';
 import { strict } from '../problem.js';
 import { auth, list, nameValue, optional, resource, scopes, text } from '../schema.js';
 
+/** Secret stores are the filter service's, and calls of external services never pass through it. */
+const NO_SECRET_REF = 'secret stores are not read for calls that Envoy makes by itself';
+
 const pem = optional(
-  strict({ value: optional(z.string()), secretKeyRef: optional(strict({ name: text, key: optional(z.string()) })) }),
+  strict({
+    value: optional(z.string().regex(/-----BEGIN /, { error: 'is no PEM text; put the text itself here' })),
+    secretKeyRef: optional(strict({ name: text, key: optional(z.string()) })),
+  }).refine(({ secretKeyRef }) => !secretKeyRef, { error: `${NO_SECRET_REF}; use value` }),
 );
+
+// One header that Envoy refuses would take the whole table of routes along.
+const header = nameValue
+  .refine(({ name }) => /^[!#$&'*+.^_`|~0-9A-Za-z-]+$/.test(name), { error: 'has a name that no header can have; change it' })
+  .refine(({ name }) => !/^(host|connection|transfer-encoding|content-length|x-envoy-.*|x-weft-.*)$/i.test(name), {
+    error: 'sets a header that belongs to the connection; remove it',
+  })
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they would end the header
+  .refine(({ value }) => !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(String(value ?? '')), {
+    error: 'has a value with a control character; remove that',
+  })
+  .refine(({ secretKeyRef }) => !secretKeyRef, { error: `${NO_SECRET_REF}; use envRef or value` })
+  .refine(({ envRef }) => envRef === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(envRef), {
+    error: 'names no environment variable; use letters, digits and _',
+  });
+
+const tls = strict({
+  rootCA: pem,
+  certificate: pem,
+  privateKey: pem,
+  renegotiation: optional(z.enum(['Never', 'OnceAsClient', 'FreelyAsClient'])),
+}).refine(({ certificate, privateKey }) => !certificate?.value === !privateKey?.value, {
+  error: 'has one of certificate and privateKey; give both or none',
+});
 
 /** An external service by name (reference §4.5). */
 export const httpEndpointSchema = resource(['dapr.io/v1alpha1'], {
   spec: strict({
-    baseUrl: text.refine((url) => /^https?:$/.test(protocolOf(url)), {
-      error: 'expected a URL such as https://api.example.com; change it',
-    }),
-    headers: list(nameValue),
-    clientTLS: optional(
-      strict({
-        rootCA: pem,
-        certificate: pem,
-        privateKey: pem,
-        renegotiation: optional(z.enum(['Never', 'OnceAsClient', 'FreelyAsClient'])),
-      }),
-    ),
+    baseUrl: text
+      .refine((url) => /^https?:$/.test(partsOf(url)?.protocol ?? ''), {
+        error: 'expected a URL such as https://api.example.com; change it',
+      })
+      .refine((url) => !/[?#@]/.test(url), { error: 'has more than scheme, host, port and path; remove the rest' }),
+    headers: list(header),
+    clientTLS: optional(tls),
   }),
   scopes,
   auth,
 });
 
-const protocolOf = (url: string) => (URL.canParse(url) ? new URL(url).protocol : '');
+const partsOf = (url: string) => (URL.canParse(url) ? new URL(url) : undefined);

@@ -7,6 +7,7 @@ import type { Resource } from '../../resource.js';
 import type { AppSettings } from '../app-settings.js';
 import { localReply } from '../local-reply.js';
 import { apiListFilter } from './api-lists.js';
+import { externalFailures } from './external-failures.js';
 import { apiTokenFilter, appTokenFilter } from './local-file.js';
 import type { FilterContext, FilterModule } from './module.js';
 import { rbacFilter } from './rbac.js';
@@ -17,6 +18,7 @@ import { statefulSessionFilter } from './stateful-session.js';
 const filters: readonly FilterModule[] = [
   apiTokenFilter,
   apiListFilter,
+  externalFailures,
   rbacFilter,
   appTokenFilter,
   statefulSessionFilter,
