@@ -62,12 +62,14 @@ async function run(options: BenchOptions, workDir: string): Promise<void> {
 
 async function chooseSubjects(options: BenchOptions, workDir: string): Promise<readonly Subject[]> {
   const { path: envoy } = await findEnvoy();
+  const ours = { envoy, command: options.weft, without: options.without, workDir };
+  const { placement, sentry } = options;
   const all: readonly Subject[] = [
     direct(workDir),
     bareEnvoy(envoy, workDir),
-    weft({ door: 'envoy', envoy, command: options.weft, workDir }),
-    weft({ door: 'service', envoy, command: options.weft, workDir }),
-    ...(options.daprd ? [daprd({ daprd: options.daprd, placement: options.placement, workDir })] : []),
+    weft({ door: 'envoy', ...ours }),
+    weft({ door: 'service', ...ours }),
+    ...(options.daprd ? [daprd({ daprd: options.daprd, placement, sentry, workDir })] : []),
   ];
   return all.filter(({ name }) => options.subjects?.includes(name) ?? true);
 }

@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { messageOf, UsageError } from '../src/errors.js';
 import { rows } from './rows/index.js';
-import type { Row, SubjectName } from './types.js';
+import { FEATURES, type Feature, type Row, type SubjectName } from './types.js';
 
 export const HELP = `usage: npm run bench -- [options]
 
@@ -16,6 +16,8 @@ both of its doors, and daprd when its path is given. Read bench/README.md for wh
   --daprd PATH           also measure this daprd
   --weft PATH            this weft.mjs instead of the tree's own, to compare two builds
   --placement PATH       daprd's placement service, for actor-call
+  --sentry PATH          daprd's certificate authority, for the rows with mTLS
+  --without NAME[,NAME]  leave features out of Weft where all are on, to see what they cost: ${FEATURES.join(', ')}
   --seconds N            length of one measurement (default 4)
   --rounds N             measurements of each subject, taken in turn (default 5)
   --connections N        closed-loop connections (default 16)
@@ -31,6 +33,8 @@ export interface BenchOptions {
   readonly subjects?: readonly SubjectName[];
   readonly daprd?: string;
   readonly placement?: string;
+  readonly sentry?: string;
+  readonly without: readonly Feature[];
   readonly weft?: string;
   readonly seconds: number;
   readonly rounds: number;
@@ -41,8 +45,9 @@ const SUBJECTS: readonly SubjectName[] = ['direct', 'bare-envoy', 'weft-envoy', 
 
 /** @throws UsageError that names the flag and what it takes */
 export function parseOptions(argv: readonly string[]): BenchOptions {
-  const { only, subjects, daprd, placement, weft, seconds, rounds, connections, ...flags } = parse(argv);
-  if (placement && !daprd) throw new UsageError('--placement needs --daprd PATH as well');
+  const { only, subjects, daprd, placement, sentry, without, weft, seconds, rounds, connections, ...flags } = parse(argv);
+  for (const [flag, value] of Object.entries({ placement, sentry }))
+    if (value && !daprd) throw new UsageError(`--${flag} needs --daprd PATH as well`);
   return {
     help: flags.help ?? false,
     json: flags.json ?? false,
@@ -58,6 +63,8 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     daprd: executable('--daprd', daprd),
     weft: weft && resolve(weft),
     placement: executable('--placement', placement),
+    sentry: executable('--sentry', sentry),
+    without: without ? choose('--without', without, FEATURES) : [],
     seconds: positive('--seconds', seconds, 4),
     rounds: positive('--rounds', rounds, 5),
     connections: positive('--connections', connections, 16),
@@ -72,6 +79,8 @@ function parse(argv: readonly string[]) {
     subjects: text,
     daprd: text,
     placement: text,
+    sentry: text,
+    without: text,
     weft: text,
     seconds: text,
     rounds: text,

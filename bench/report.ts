@@ -15,6 +15,8 @@ export interface ReportRow {
   readonly cpu_us_by_part: Readonly<Partial<Record<ProcessPart, number>>>;
   readonly pss_mb_by_part: Readonly<Partial<Record<ProcessPart, number>>>;
   readonly errors: number;
+  /** Medians of the figures that only this row has. */
+  readonly detail?: Readonly<Record<string, number | null>>;
 }
 
 type Figure = (sample: Sample) => number | null;
@@ -33,7 +35,14 @@ export function reportRows(name: RowName, samples: ReadonlyMap<SubjectName, read
           round(of((sample) => pick(sample)[part as ProcessPart] ?? null)),
         ]),
       );
-    const isStartup = name === 'startup';
+    const isOneShot = name === 'startup' || name === 'route-change';
+    const details = Object.keys(own[0]?.detail ?? {}).map((key) => [
+      key,
+      round(
+        of(({ detail }) => detail?.[key] ?? null),
+        2,
+      ),
+    ]);
     return {
       name,
       subject,
@@ -45,7 +54,7 @@ export function reportRows(name: RowName, samples: ReadonlyMap<SubjectName, read
         of((sample) => sample.p50Ms),
         3,
       ),
-      p99_ms: round(isStartup ? Math.max(...own.map((sample) => sample.p99Ms ?? 0)) : of((sample) => sample.p99Ms), 3),
+      p99_ms: round(isOneShot ? Math.max(...own.map((sample) => sample.p99Ms ?? 0)) : of((sample) => sample.p99Ms), 3),
       cpu_us: round(of((sample) => total(sample.cpuUs))),
       pss_mb: round(of((sample) => total(sample.pssMb))),
       rps_vs_bare: round(
@@ -59,6 +68,7 @@ export function reportRows(name: RowName, samples: ReadonlyMap<SubjectName, read
       cpu_us_by_part: parts((sample) => sample.cpuUs) as ReportRow['cpu_us_by_part'],
       pss_mb_by_part: parts((sample) => sample.pssMb) as ReportRow['pss_mb_by_part'],
       errors: own.reduce((sum, sample) => sum + sample.errors, 0),
+      ...(details.length > 0 ? { detail: Object.fromEntries(details) } : {}),
     };
   });
 }
@@ -88,6 +98,7 @@ const HEADINGS = [
   'CPU µs/request',
   'PSS MB',
   'errors',
+  'besides',
 ];
 
 /** @returns a plain text table */
@@ -103,6 +114,9 @@ export function table(lines: readonly ReportRow[]): string {
     withParts(line.cpu_us, line.cpu_us_by_part),
     withParts(line.pss_mb, line.pss_mb_by_part),
     line.errors ? String(line.errors) : '',
+    Object.entries(line.detail ?? {})
+      .map(([key, value]) => `${key} ${value}`)
+      .join(', '),
   ]);
   const all = [HEADINGS, ...cells];
   const widths = HEADINGS.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));

@@ -4,6 +4,11 @@ export type SubjectName = 'direct' | 'bare-envoy' | 'weft-envoy' | 'weft-service
 export type RowName =
   | 'invoke-http'
   | 'invoke-grpc'
+  | 'invoke-http-mtls'
+  | 'invoke-grpc-mtls'
+  | 'sse'
+  | 'large-body'
+  | 'route-change'
   | 'state-get'
   | 'state-save'
   | 'publish-deliver'
@@ -11,12 +16,18 @@ export type RowName =
   | 'startup'
   | 'idle-memory';
 
+/** What a data plane does besides passing requests on. */
+export const FEATURES = ['mtls', 'access', 'resiliency', 'tracing', 'metrics'] as const;
+export type Feature = (typeof FEATURES)[number];
+
 /** One hop: the app's own sidecar. Two hops: the caller's sidecar and the app's. */
 export interface Topology {
   readonly hops: 1 | 2;
   readonly appProtocol: 'http' | 'grpc';
   /** What the app says at `/dapr/config` and `/dapr/subscribe`. */
   readonly appRole: 'plain' | 'subscriber' | 'actors';
+  /** True: every feature is on, except those that `--without` names. Default: as plain as a subject can be. */
+  readonly allFeatures?: boolean;
 }
 
 /** Where the load goes, the same path and body for every subject. */
@@ -70,6 +81,7 @@ export interface LoadResult {
   readonly p99Ms: number;
   /** Requests that failed or were answered with something else than success. */
   readonly errors: number;
+  readonly detail?: Sample['detail'];
 }
 
 export interface Subject {
@@ -80,10 +92,12 @@ export interface Subject {
    * Absent for `direct`, which has none.
    */
   readonly startup?: () => Promise<StartupProbe>;
+  /** Prepares a mesh with `callers` sidecars; each call of `once` changes one route. Absent where routes are static. */
+  readonly routeChange?: (callers: number) => Promise<StartupProbe>;
 }
 
 export interface StartupProbe {
-  /** @returns milliseconds from the start of the process until `/v1.0/healthz` answers 204 */
+  /** @returns milliseconds until what the row waits for: a new sidecar's readiness, a changed route in force at every caller */
   once(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -98,6 +112,8 @@ export interface Sample {
   /** Proportional set size of the sidecars, MB, by part. */
   readonly pssMb: Readonly<Partial<Record<ProcessPart, number>>>;
   readonly errors: number;
+  /** Figures that only this row has. */
+  readonly detail?: Readonly<Record<string, number>>;
 }
 
 export interface RunOptions {

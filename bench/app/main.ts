@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
+import { large, sendEvents } from './bodies.js';
 import { createPublisher, type Publisher } from './publisher.js';
 
 const [role = 'plain', socketPath = ''] = process.argv.slice(2);
@@ -37,6 +38,9 @@ const onRequest: RequestListener = (request, response) => {
   const fixed = method === 'GET' ? answers[url] : undefined;
   if (fixed !== undefined) return reply(response, fixed);
   served += 1;
+  // Without a sidecar the whole path arrives.
+  if (url.includes('/stream?')) return sendEvents(url, response);
+  if (url.includes('/large/')) return large(request, response);
   if (method === 'GET') return reply(response, url.startsWith('/v1.0/state/') ? stored : 'pong');
   readBody(request, (body) => {
     if (url === '/bench/event') {

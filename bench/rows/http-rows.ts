@@ -25,6 +25,14 @@ export const invokeHttp = httpRow({
   request: { method: 'GET', path: ping },
 });
 
+export const invokeHttpMtls = httpRow({
+  name: 'invoke-http-mtls',
+  about: 'the same with every feature on: mTLS, access rules, resiliency, tracing, metrics (bare Envoy: mTLS)',
+  topology: { hops: 2, appRole: 'plain', allFeatures: true },
+  prime: [{ path: ping }],
+  request: { method: 'GET', path: ping },
+});
+
 const stateBody = '[{"key":"bench","value":{"name":"a value of some length","count":12345,"tags":["one","two","three"]}}]';
 const saveState = { method: 'POST', path: '/v1.0/state/statestore', body: stateBody };
 export const stateGet = httpRow({

@@ -1,9 +1,26 @@
 import type { Row } from '../types.js';
-import { actorCall, invokeHttp, stateGet, stateSave } from './http-rows.js';
+import { actorCall, invokeHttp, invokeHttpMtls, stateGet, stateSave } from './http-rows.js';
 import { idleMemory } from './idle-memory.js';
-import { invokeGrpc } from './invoke-grpc.js';
+import { invokeGrpc, invokeGrpcMtls } from './invoke-grpc.js';
+import { largeBody } from './large-body.js';
 import { publishDeliver } from './publish-deliver.js';
+import { routeChange } from './route-change.js';
+import { sse } from './sse.js';
 import { startup } from './startup.js';
 
 /** In the order of the report. */
-export const rows: readonly Row[] = [invokeHttp, invokeGrpc, stateGet, stateSave, publishDeliver, actorCall, startup, idleMemory];
+export const rows: readonly Row[] = [
+  invokeHttp,
+  invokeGrpc,
+  invokeHttpMtls,
+  invokeGrpcMtls,
+  stateGet,
+  stateSave,
+  publishDeliver,
+  actorCall,
+  sse,
+  largeBody,
+  routeChange,
+  startup,
+  idleMemory,
+];

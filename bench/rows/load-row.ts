@@ -89,6 +89,6 @@ async function measure(spec: LoadSpec, running: Running, options: RunOptions): P
   const cpuUs: Partial<Record<ProcessPart, number>> = {};
   for (const part of Object.keys(after) as ProcessPart[])
     cpuUs[part] = ((after[part] ?? 0) - (before[part] ?? 0)) / Math.max(1, result.requests);
-  const { rps, p50Ms, p99Ms, errors } = result;
-  return { rps, p50Ms, p99Ms, errors, cpuUs, pssMb: pssByPart(sidecars) };
+  const { rps, p50Ms, p99Ms, errors, detail } = result;
+  return { rps, p50Ms, p99Ms, errors, cpuUs, pssMb: pssByPart(sidecars), ...(detail ? { detail } : {}) };
 }

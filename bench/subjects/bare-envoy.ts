@@ -4,6 +4,7 @@ import { startApp } from '../app-process.js';
 import { freePorts, type StartedProcess, startProcess, stopAll, waitFor } from '../process.js';
 import type { Subject } from '../types.js';
 import { type HopConfig, hopConfig, INVOKE_PREFIX } from './bare-envoy-config.js';
+import { writeCertificates } from './certificates.js';
 
 const ready = { deadlineMs: 15_000, everyMs: 5 };
 
@@ -19,18 +20,22 @@ export function bareEnvoy(envoy: string, workDir: string): Subject {
 
   return {
     name: 'bare-envoy',
-    async start({ hops, appProtocol, appRole }) {
+    async start({ hops, appProtocol, appRole, allFeatures }) {
       const app = await startApp(appRole, workDir);
       const parts: { stop(): Promise<void> }[] = [app];
       const started: StartedProcess[] = [];
       const [first = 0, second = 0] = await freePorts(2);
       const protocol = appProtocol;
+      // Of all features it gets mTLS only: what the others cost on top is Weft's to show.
+      const certificates = allFeatures ? await writeCertificates(['near', 'far'], workDir) : undefined;
+      const tlsOf = (name: 'near' | 'far', side: 'from' | 'to') =>
+        certificates ? { tls: { own: certificates[name], [side]: certificates[name === 'near' ? 'far' : 'near'].uri } } : {};
       const toApp = { port: protocol === 'grpc' ? app.grpcPort : app.httpPort };
       const chain: readonly HopConfig[] =
         hops === 2
           ? [
-              { listenPort: second, to: toApp, protocol },
-              { listenPort: first, to: { port: second }, protocol, stripPrefix: INVOKE_PREFIX },
+              { listenPort: second, to: toApp, protocol, ...tlsOf('near', 'from') },
+              { listenPort: first, to: { port: second }, protocol, stripPrefix: INVOKE_PREFIX, ...tlsOf('far', 'to') },
             ]
           : [{ listenPort: first, to: { pipe: app.socketPath }, protocol }];
       try {
@@ -38,7 +43,8 @@ export function bareEnvoy(envoy: string, workDir: string): Subject {
           const envoyProcess = await launch(config);
           started.push(envoyProcess);
           parts.push(envoyProcess);
-          await waitFor(healthz(config.listenPort), { ...ready, process: envoyProcess });
+          // Who asks for a certificate answers no plain question: the hop before it shows that it serves.
+          if (!config.tls?.from) await waitFor(healthz(config.listenPort), { ...ready, process: envoyProcess });
         }
       } catch (error) {
         await stopAll(parts);

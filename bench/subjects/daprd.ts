@@ -1,14 +1,17 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { startApp } from '../app-process.js';
 import { ask, freePorts, type StartedProcess, startProcess, stopAll, waitFor } from '../process.js';
-import type { BenchApp, Subject } from '../types.js';
+import { type BenchApp, FEATURES, type Subject } from '../types.js';
+import { type FeatureFiles, writeFeatures } from './features.js';
 import { writeResources } from './resources.js';
 
 export interface DaprdPaths {
   readonly daprd: string;
   /** Needed for `actor-call` only. */
   readonly placement?: string;
+  /** Needed where all features are on, for mTLS. */
+  readonly sentry?: string;
   readonly workDir: string;
 }
 
@@ -18,12 +21,19 @@ interface Launch {
   readonly ports: readonly number[];
   readonly dir: string;
   readonly placementPort?: number;
+  /** Present: mTLS and all other features are on. */
+  readonly secured?: { readonly sentry: Sentry; readonly features: FeatureFiles };
+}
+
+interface Sentry {
+  readonly port: number;
+  readonly trustAnchors: string;
 }
 
 const LOOPBACK = '127.0.0.1';
 
-/** daprd as it is, mTLS off (standalone mode), bound to loopback only: its defaults listen on, and multicast to, every interface. */
-export function daprd({ daprd: command, placement, workDir }: DaprdPaths): Subject {
+/** daprd as it is in standalone mode, mTLS off unless the row has all features on, bound to loopback only: its defaults listen on, and multicast to, every interface. */
+export function daprd({ daprd: command, placement, sentry, workDir }: DaprdPaths): Subject {
   const newDir = () => {
     const dir = mkdtempSync(join(workDir, 'daprd-'));
     mkdirSync(dir, { recursive: true });
@@ -35,22 +45,23 @@ export function daprd({ daprd: command, placement, workDir }: DaprdPaths): Subje
       name: `daprd-${plan.appId}`,
       command,
       args: sidecarArgs(plan, writeResources(workDir)),
-      env: { DAPR_HOST_IP: LOOPBACK },
+      env: { DAPR_HOST_IP: LOOPBACK, ...(plan.secured ? { DAPR_TRUST_ANCHORS: plan.secured.sentry.trustAnchors } : {}) },
       workDir,
     });
 
   return {
     name: 'daprd',
-    async start({ hops, appProtocol, appRole }) {
+    async start({ hops, appProtocol, appRole, allFeatures }) {
       const app = await startApp(appRole, workDir);
       const parts: { stop(): Promise<void> }[] = [app];
       const started: StartedProcess[] = [];
       const dir = newDir();
       const placementPort = appRole === 'actors' ? await startPlacement(placement, workDir, parts) : undefined;
+      const secured = allFeatures ? await startSecured(sentry, dir, parts) : undefined;
       const start = async (appId: string, withApp: boolean) => {
         const ports = await freePorts(3);
         const appOption = withApp ? { port: portOf(app, appProtocol), protocol: appProtocol } : undefined;
-        const sidecar = await launch({ appId, app: appOption, ports, dir, placementPort });
+        const sidecar = await launch({ appId, app: appOption, ports, dir, placementPort, secured });
         started.push(sidecar);
         parts.push(sidecar);
         await waitFor(healthz(ports[0] ?? 0), { deadlineMs: 20_000, everyMs: 50, process: sidecar });
@@ -90,7 +101,10 @@ export function daprd({ daprd: command, placement, workDir }: DaprdPaths): Subje
 const healthz = (port: number) => ({ port, path: '/v1.0/healthz' });
 const portOf = (app: BenchApp, protocol: 'http' | 'grpc') => (protocol === 'grpc' ? app.grpcPort : app.httpPort);
 
-function sidecarArgs({ appId, app, ports: [http, grpc, internal], dir, placementPort }: Launch, resources: string): string[] {
+function sidecarArgs(
+  { appId, app, ports: [http, grpc, internal], dir, placementPort, secured }: Launch,
+  resources: string,
+): string[] {
   const pairs: Record<string, string | number> = {
     mode: 'standalone',
     'app-id': appId,
@@ -104,8 +118,31 @@ function sidecarArgs({ appId, app, ports: [http, grpc, internal], dir, placement
     'log-level': 'warn',
     ...(app ? { 'app-port': app.port, 'app-protocol': app.protocol, 'app-channel-address': LOOPBACK } : {}),
     ...(placementPort ? { 'placement-host-address': `${LOOPBACK}:${placementPort}` } : {}),
+    ...(secured ? { 'sentry-address': `${LOOPBACK}:${secured.sentry.port}`, 'control-plane-trust-domain': 'public' } : {}),
   };
-  return [...Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]), '--enable-metrics=false'];
+  // Metrics are a listener more; on a port of its own where they are a feature of the row.
+  const metrics = secured
+    ? ['--enable-mtls=true', '--metrics-port', '0', '--metrics-listen-address', LOOPBACK]
+    : ['--enable-metrics=false'];
+  const more = secured ? ['--resources-path', secured.features.resources, '--config', secured.features.config] : [];
+  return [...Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]), ...more, ...metrics];
+}
+
+/** daprd's certificate authority, which makes its own root, and the same features that Weft gets. */
+async function startSecured(command: string | undefined, dir: string, parts: { stop(): Promise<void> }[]) {
+  if (!command) throw new Error('daprd needs --sentry PATH for mTLS');
+  const [port = 0, health = 0, metrics = 0] = await freePorts(3);
+  const credentials = mkdtempSync(join(dir, 'sentry-'));
+  const args = ['--issuer-credentials', credentials, '--listen-address', LOOPBACK, '--port', `${port}`];
+  args.push('--healthz-listen-address', LOOPBACK, '--healthz-port', `${health}`, '--trust-domain', 'public');
+  args.push('--metrics-listen-address', LOOPBACK, '--metrics-port', `${metrics}`);
+  const started = await startProcess({ name: 'sentry', command, args, workDir: dir });
+  parts.push(started);
+  await waitFor({ port: health, path: '/healthz' }, { deadlineMs: 10_000, everyMs: 100, process: started });
+  const features = await writeFeatures(FEATURES, dir);
+  parts.push(features);
+  const trustAnchors = readFileSync(join(credentials, 'ca.crt'), 'utf8');
+  return { sentry: { port, trustAnchors }, features };
 }
 
 /** The default name resolver is multicast DNS, so a database file in the work directory resolves names instead. */

@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { startApp } from '../app-process.js';
 import { sidecarTree } from '../measure/tree.js';
 import { freePorts, type StartedProcess, startProcess, stopAll, waitFor } from '../process.js';
-import type { BenchApp, Subject } from '../types.js';
+import type { BenchApp, Feature, Subject } from '../types.js';
+import { featuresWithout, writeFeatures } from './features.js';
 import { writeResources } from './resources.js';
+import { watchRoutes } from './route-watch.js';
 
 export interface WeftOptions {
   readonly door: 'envoy' | 'service';
@@ -12,6 +14,8 @@ export interface WeftOptions {
   readonly envoy: string;
   /** The command's script. Default: this tree's `bin/weft.mjs`. */
   readonly command?: string;
+  /** Left out where all features are on. */
+  readonly without: readonly Feature[];
   readonly workDir: string;
 }
 
@@ -20,6 +24,7 @@ interface Launch {
   readonly app?: { readonly port: number; readonly protocol: 'http' | 'grpc' };
   readonly ports: readonly number[];
   readonly controlPort: number;
+  readonly features?: readonly Feature[];
 }
 
 const OWN_COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'weft.mjs');
@@ -27,43 +32,52 @@ const healthz = (port: number) => ({ port, path: '/v1.0/healthz' });
 const portOf = (app: BenchApp, protocol: 'http' | 'grpc') => (protocol === 'grpc' ? app.grpcPort : app.httpPort);
 
 /** Weft as it is built: a control plane (not measured) and one sidecar for each app. */
-export function weft({ door, envoy, command = OWN_COMMAND, workDir }: WeftOptions): Subject {
+export function weft({ door, envoy, command = OWN_COMMAND, without, workDir }: WeftOptions): Subject {
   const env = (dir: string) => ({ WEFT_ENVOY: envoy, WEFT_HOME: dir, WEFT_RUNTIME_DIR: join(dir, 'run') });
-  const launch = ({ appId, app, ports: [http, grpc], controlPort }: Launch, dir: string) => {
+  const launch = ({ appId, app, ports: [http, grpc], controlPort, features }: Launch, dir: string) => {
     const args = ['sidecar', '--app-id', appId, '--api-door', door, '--control-plane-address', `127.0.0.1:${controlPort}`];
     args.push('--dapr-http-port', `${http}`, '--dapr-grpc-port', `${grpc}`, '--log-level', 'warn');
+    if (features && !features.includes('metrics')) args.push('--enable-metrics=false');
     if (app) args.push('--app-port', `${app.port}`, '--app-protocol', app.protocol);
     return startProcess({ name: `weft-${appId}`, command: process.execPath, args: [command, ...args], env: env(dir), workDir });
   };
-  const startControlPlane = async (dir: string) => {
+  const startControlPlane = async (
+    dir: string,
+    { features, routes }: { features?: readonly Feature[] | undefined; routes?: string } = {},
+  ) => {
     const [port = 0, httpPort = 0] = await freePorts(2);
     const args = [command, 'control-plane', '--port', `${port}`, '--http-port', `${httpPort}`];
-    // Without TLS for everyone: bare Envoy and daprd have none either.
-    args.push('--resources-path', writeResources(workDir), '--log-level', 'warn', '--enable-mtls=false');
+    args.push('--resources-path', writeResources(workDir), '--log-level', 'warn');
+    if (routes) args.push('--resources-path', routes);
+    const files = features && (await writeFeatures(features, dir));
+    if (files) args.push('--resources-path', files.resources, '--config', files.config);
+    // Where mTLS is not the row's subject, nobody has it: bare Envoy and daprd neither.
+    if (!features?.includes('mtls')) args.push('--enable-mtls=false');
     const started = await startProcess({ name: 'weft-control-plane', command: process.execPath, args, env: env(dir), workDir });
     await waitFor({ port: httpPort, path: '/healthz' }, { deadlineMs: 15_000, everyMs: 20, process: started }).catch(
       async (error) => {
-        await started.stop();
+        await stopAll([...(files ? [files] : []), started]);
         throw error;
       },
     );
-    return { stop: () => started.stop(), port };
+    return { stop: () => stopAll([...(files ? [files] : []), started]), port };
   };
 
   return {
     name: `weft-${door}`,
-    async start({ hops, appProtocol, appRole }) {
+    async start({ hops, appProtocol, appRole, allFeatures }) {
+      const features = allFeatures ? featuresWithout(without) : undefined;
       const dir = mkdtempSync(join(workDir, 'w-'));
       const app = await startApp(appRole, workDir);
       const parts: { stop(): Promise<void> }[] = [app];
       const started: StartedProcess[] = [];
       try {
-        const control = await startControlPlane(dir);
+        const control = await startControlPlane(dir, { features });
         parts.push(control);
         const start = async (appId: string, withApp: boolean) => {
           const ports = await freePorts(2);
           const appOption = withApp ? { port: portOf(app, appProtocol), protocol: appProtocol } : undefined;
-          const sidecar = await launch({ appId, app: appOption, ports, controlPort: control.port }, dir);
+          const sidecar = await launch({ appId, app: appOption, ports, controlPort: control.port, features }, dir);
           started.push(sidecar);
           parts.push(sidecar);
           await waitFor(healthz(ports[0] ?? 0), { deadlineMs: 20_000, everyMs: 20, process: sidecar });
@@ -76,6 +90,31 @@ export function weft({ door, envoy, command = OWN_COMMAND, workDir }: WeftOption
         await stopAll(parts);
         throw error;
       }
+    },
+    async routeChange(callers) {
+      const dir = mkdtempSync(join(workDir, 'w-'));
+      const routes = watchRoutes(join(dir, 'routes'));
+      const app = await startApp('plain', workDir);
+      const parts: { stop(): Promise<void> }[] = [{ stop: async () => routes.close() }, app];
+      const ports: number[] = [];
+      const start = async (appId: string, appOption: Launch['app']) => {
+        const own = await freePorts(2);
+        const sidecar = await launch({ appId, app: appOption, ports: own, controlPort: control.port }, dir);
+        parts.push(sidecar);
+        await waitFor(healthz(own[0] ?? 0), { deadlineMs: 20_000, everyMs: 20, process: sidecar });
+        return own[0] ?? 0;
+      };
+      const control = await startControlPlane(dir, { routes: join(dir, 'routes') });
+      parts.push(control);
+      try {
+        await start('bench-app', { port: app.httpPort, protocol: 'http' });
+        for (let index = 0; index < callers; index++) ports.push(await start(`bench-caller-${index}`, undefined));
+        await routes.change(ports);
+      } catch (error) {
+        await stopAll(parts);
+        throw error;
+      }
+      return { once: () => routes.change(ports), stop: () => stopAll(parts) };
     },
     async startup() {
       const dir = mkdtempSync(join(workDir, 'w-'));
