@@ -37,7 +37,7 @@ export interface Target {
   readonly grpcPort: number;
 }
 
-export type ProcessPart = 'envoy' | 'node' | 'daprd';
+export type ProcessPart = 'envoy' | 'node' | 'daprd' | 'app';
 
 /** A process whose CPU and memory count as the sidecars'. */
 export interface MeasuredProcess {
