@@ -3,7 +3,7 @@ import type { ConfigApply, ConfigChange, ConfigKind, ConfigKinds, ConfigSource }
 import { messageOf, UsageError } from '../errors.js';
 import { AggregatedDiscoveryServiceClient } from '../gen/envoy/service/discovery/v3/ads.js';
 import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from '../gen/envoy/service/discovery/v3/discovery.js';
-import { ActorPlacement, AppConfiguration, Component, Subscription } from '../gen/weft/config/v1/config.js';
+import { ActorPlacement, AppConfiguration, Component, ComponentResiliency, Subscription } from '../gen/weft/config/v1/config.js';
 import { deferred } from '../lib/async.js';
 import { type NodeIdentity, nodeId } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -29,6 +29,7 @@ export interface ConfigClientOptions {
 type Decoders = { readonly [K in ConfigKind]: (bytes: Uint8Array) => ConfigKinds[K] };
 const DECODE: Decoders = {
   configuration: (bytes) => AppConfiguration.decode(bytes),
+  resiliency: (bytes) => ComponentResiliency.decode(bytes),
   component: (bytes) => Component.decode(bytes),
   subscription: (bytes) => Subscription.decode(bytes),
   placement: (bytes) => ActorPlacement.decode(bytes),

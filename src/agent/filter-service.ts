@@ -25,6 +25,7 @@ import {
   countComponents,
   countDeactivations,
   countPublisher,
+  countResiliency,
   countSink,
   countState,
   countTurns,
@@ -108,6 +109,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     source: config,
     types: componentTypes,
     deps: { appId, namespace, instanceId, dataDir: weftDir('data'), logger },
+    resiliency: { observer: countResiliency(metrics, namespace) },
   });
   countComponents(host, metrics);
   const where = { namespace, host };
@@ -132,7 +134,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const actors = countTurns(hosting, metrics);
   const actorState = createActorState({
     appId,
-    store: () => host.actorStateStore()?.slot,
+    store: () => host.actorStateStore(),
     isActive: actors.isActive,
     ttlEnabled: () => configuration.enabledFeatures().includes('ActorStateTTL'),
   });

@@ -1,12 +1,15 @@
 import { messageOf } from '../errors.js';
-import { Component } from '../gen/weft/config/v1/config.js';
+import { Component, type ComponentResiliency } from '../gen/weft/config/v1/config.js';
 import { deferred, withDeadline } from '../lib/async.js';
+import { systemClock } from '../lib/clock.js';
 import { isTruthy } from '../lib/duration.js';
 import type { ComponentDeps } from './component.js';
 import { type HostedComponent, loadComponent } from './component-loader.js';
 import type { SecretResolver } from './component-spec.js';
-import type { Block, ComponentTypes } from './component-types.js';
+import { type Block, type ComponentTypes, POLICY_TYPE } from './component-types.js';
 import type { ConfigChange, ConfigSource } from './config-source.js';
+import { ComponentPolicies, type ComponentPoliciesDeps } from './resiliency/component-policies.js';
+import { resilientPubSub, resilientStore } from './resiliency/components.js';
 
 export type { HostedComponent } from './component-loader.js';
 
@@ -59,6 +62,8 @@ export interface ComponentHostOptions {
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly resolveSecret?: SecretResolver;
+  /** Of resiliency policies; defaults: the clock and `Math.random`. */
+  readonly resiliency?: Partial<ComponentPoliciesDeps>;
 }
 
 const LISTENER_LIMIT_MS = 5_000;
@@ -67,6 +72,7 @@ const FOR_ACTORS = ['ETAG', 'TRANSACTIONAL'] as const;
 /** Loads the components that `source` names and keeps them as it says from then on. */
 export function createComponentHost(options: ComponentHostOptions): ComponentHost {
   const host = new Host(options);
+  options.source.on('resiliency', async (change) => host.applyPolicies(change));
   options.source.on('component', (change) => host.apply(change));
   return host;
 }
@@ -81,6 +87,7 @@ class Host implements ComponentHost {
   readonly #options: ComponentHostOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #failures = new Map<string, ComponentFailure>();
+  readonly #policies: ComponentPolicies;
   readonly #listeners = new Set<ComponentListener>();
   readonly #loaded = deferred<void>();
   readonly #state = new Map<string, HostedComponent<'state'>>();
@@ -91,6 +98,7 @@ class Host implements ComponentHost {
 
   constructor(options: ComponentHostOptions) {
     this.#options = options;
+    this.#policies = new ComponentPolicies({ clock: systemClock, random: Math.random, ...options.resiliency });
   }
 
   state(name: string): HostedComponent<'state'> | undefined {
@@ -146,7 +154,7 @@ class Host implements ComponentHost {
         if (result.entry) await this.#put(result.key, result.entry);
         continue;
       }
-      if (result.entry) await result.entry.hosted.component.close();
+      if (result.entry) await result.entry.hosted.slot.component.close();
       const error = `component ${result.resource.name} (${result.resource.source || 'no file'}): ${failure}`;
       this.#failures.set(result.key, { name: result.resource.name, error });
       if (result.resource.ignoreErrors) this.#options.deps.logger.warn('component left out', { error });
@@ -154,6 +162,12 @@ class Host implements ComponentHost {
     }
     this.#loaded.resolve();
     if (refused.length > 0) throw new Error(refused.join('; '));
+  }
+
+  /** Components stay as they are, and connected; only how they are called changes. @throws Error; then nothing has changed */
+  applyPolicies(change: ConfigChange<ComponentResiliency>): void {
+    this.#policies.apply(change);
+    for (const [key, { hosted }] of this.#entries) this.#arm(key, hosted);
   }
 
   async close(): Promise<void> {
@@ -187,14 +201,26 @@ class Host implements ComponentHost {
   /** Brings `next` in force under `key`, undefined: nothing. The previous one closes in the background. */
   async #put(key: string, next: Entry | undefined): Promise<void> {
     const previous = this.#entries.get(key)?.hosted;
-    if (next) this.#entries.set(key, next);
-    else this.#entries.delete(key);
+    if (next) {
+      this.#arm(key, next.hosted);
+      this.#entries.set(key, next);
+    } else this.#entries.delete(key);
     this.#index();
     const subject = next?.hosted ?? previous;
     if (subject === undefined) return;
     const kind = next ? (previous ? 'replaced' : 'added') : 'removed';
     await this.#tell({ kind, block: subject.block, name: subject.name });
     if (previous) this.#retiring = Promise.all([this.#retiring, previous.slot.retire(previous.name, this.#options.deps.logger)]);
+  }
+
+  #arm(key: string, hosted: HostedComponent): void {
+    const { outbound, inbound } = this.#policies.of(key, { name: hosted.name, type: POLICY_TYPE[hosted.block] });
+    const { slot } = hosted;
+    const armed = hosted as { -readonly [K in keyof HostedComponent]: HostedComponent[K] };
+    armed.inbound = inbound;
+    if (!outbound) armed.component = slot.component;
+    else if (isBlock(hosted, 'state')) armed.component = resilientStore(hosted.slot.component, outbound, slot.retired);
+    else if (isBlock(hosted, 'pubsub')) armed.component = resilientPubSub(hosted.slot.component, outbound, slot.retired);
   }
 
   #index(): void {

@@ -4,6 +4,7 @@ import type { ComponentFactory, ComponentSpec, LoadedComponent } from './compone
 import { ComponentSlot } from './component-slot.js';
 import { resolveSpec, type SpecContext, usesNamespace } from './component-spec.js';
 import { type Block, type BlockComponents, type ComponentType, type ComponentTypes, componentType } from './component-types.js';
+import type { Policy } from './resiliency/policy.js';
 import { keyPrefix } from './state/keys.js';
 
 /** A component in force. The object changes when its component is replaced: look it up for each use. */
@@ -11,7 +12,10 @@ export interface HostedComponent<B extends Block = Block> {
   readonly block: B;
   readonly name: string;
   readonly spec: ComponentSpec;
+  /** Under the component's outbound policy, if there is one; changes with it, so look it up for each use. */
   readonly component: BlockComponents[B];
+  /** What the app is given runs under this policy. Changes as `component` does. */
+  readonly inbound?: Policy | undefined;
   readonly slot: ComponentSlot<BlockComponents[B]>;
   /** A metadata value asked for `{namespace}`: topics get the namespace as prefix (reference §2.3). */
   readonly namespaced: boolean;

@@ -11,8 +11,14 @@ const CLOSE_LIMIT_MS = 5_000;
 export class ComponentSlot<T extends LoadedComponent> {
   #inUse = 0;
   #idle: (() => void) | undefined;
+  readonly #retired = new AbortController();
 
   constructor(readonly component: T) {}
+
+  /** Aborted once the component is no longer in force. */
+  get retired(): AbortSignal {
+    return this.#retired.signal;
+  }
 
   /** Counts a call that returned a promise as under way until that settles. @returns `result` as it is */
   track<R>(result: MaybePromise<R>): MaybePromise<R> {
@@ -27,6 +33,7 @@ export class ComponentSlot<T extends LoadedComponent> {
 
   /** Closes the component once it is idle, at the latest after 10 s. Never rejects. */
   async retire(name: string, logger: Logger): Promise<void> {
+    this.#retired.abort();
     try {
       if (this.#inUse > 0) {
         const idle = new Promise<void>((resolve) => {

@@ -20,6 +20,9 @@ export type ComponentType = {
   };
 }[Block];
 
+/** What the names of Dapr's default resiliency policies call a block's components (reference §4.4). */
+export const POLICY_TYPE: Readonly<Record<Block, string>> = { state: 'Statestore', pubsub: 'Pubsub' };
+
 /** By Dapr's type name, such as `state.sqlite`. */
 export type ComponentTypes = Readonly<Record<string, ComponentType>>;
 

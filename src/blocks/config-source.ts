@@ -1,8 +1,16 @@
-import type { ActorPlacement, AppConfiguration, Component, Subscription } from '../gen/weft/config/v1/config.js';
+import type {
+  ActorPlacement,
+  AppConfiguration,
+  Component,
+  ComponentResiliency,
+  Subscription,
+} from '../gen/weft/config/v1/config.js';
 
 /** The filter service's resources by kind. */
 export interface ConfigKinds {
   readonly component: Component;
+  /** Named as the component that it is for. */
+  readonly resiliency: ComponentResiliency;
   readonly subscription: Subscription;
   readonly placement: ActorPlacement;
   readonly configuration: AppConfiguration;

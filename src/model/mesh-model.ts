@@ -1,4 +1,10 @@
-import type { ActorPlacement, AppConfiguration, Component, Subscription } from '../gen/weft/config/v1/config.js';
+import type {
+  ActorPlacement,
+  AppConfiguration,
+  Component,
+  ComponentResiliency,
+  Subscription,
+} from '../gen/weft/config/v1/config.js';
 import type { Instance } from './instance.js';
 import type { MeshProfile } from './mesh-profile.js';
 
@@ -34,4 +40,4 @@ export interface MeshModel {
   readonly profile: MeshProfile;
 }
 
-export type { ActorPlacement, AppConfiguration, Component, Subscription };
+export type { ActorPlacement, AppConfiguration, Component, ComponentResiliency, Subscription };

@@ -176,6 +176,7 @@ export const LEGACY_WILDCARD: ReadonlySet<TypeUrl> = new Set([
   resourceTypes.cluster,
   resourceTypes.listener,
   resourceTypes.configuration,
+  resourceTypes.resiliency,
   resourceTypes.component,
   resourceTypes.subscription,
   resourceTypes.placement,

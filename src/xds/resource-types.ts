@@ -6,6 +6,8 @@ export const resourceTypes = {
   route: 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration',
   secret: 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret',
   configuration: 'type.googleapis.com/weft.config.v1.AppConfiguration',
+  // Before components: none of them serves a call without its policies.
+  resiliency: 'type.googleapis.com/weft.config.v1.ComponentResiliency',
   component: 'type.googleapis.com/weft.config.v1.Component',
   subscription: 'type.googleapis.com/weft.config.v1.Subscription',
   placement: 'type.googleapis.com/weft.config.v1.ActorPlacement',

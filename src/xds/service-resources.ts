@@ -1,5 +1,13 @@
 import type { Instance } from '../model/instance.js';
-import type { ActorPlacement, Component, MeshModel, Subscription } from '../model/mesh-model.js';
+import type {
+  ActorPlacement,
+  Component,
+  ComponentResiliency,
+  MeshModel,
+  ResourceSet,
+  Subscription,
+} from '../model/mesh-model.js';
+import { componentResiliency } from '../model/traffic/component-resiliency.js';
 import type { Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Resource, Snapshot } from './resource.js';
@@ -16,6 +24,7 @@ export interface ServiceBuilder {
 export function createServiceBuilder(): ServiceBuilder {
   const component = once((item: Component, name) => makeResource(messageTypes.component, name, item, redactComponent));
   const subscription = once((item: Subscription, name) => makeResource(messageTypes.subscription, name, item));
+  const resiliency = once((item: ComponentResiliency, name) => makeResource(messageTypes.resiliency, name, item));
   const placement = once((item: ActorPlacement, name) => makeResource(messageTypes.placement, name, item));
   return {
     build(model, instance, before) {
@@ -26,6 +35,7 @@ export function createServiceBuilder(): ServiceBuilder {
         `${item.namespace || namespace}/${item.name}`;
       const types: [TypeUrl, Resources][] = [
         [resourceTypes.configuration, named([makeResource(messageTypes.configuration, `${namespace}/${appId}`, configuration)])],
+        [resourceTypes.resiliency, named(policiesOf(set).map(([item, policies]) => resiliency(policies, inNamespace(item))))],
         [resourceTypes.component, named(ownLast(set.components).map((item) => component(item, inNamespace(item))))],
         [resourceTypes.subscription, named(ownLast(set.subscriptions).map((item) => subscription(item, inNamespace(item))))],
         [
@@ -40,6 +50,18 @@ export function createServiceBuilder(): ServiceBuilder {
       return new Map(types.map(([url, resources]) => [url, stable(before?.get(url), resources)]));
     },
   };
+}
+
+const knownPolicies = new WeakMap<ResourceSet, readonly (readonly [Component, ComponentResiliency])[]>();
+
+/** What is in force for each component that has a policy. Sets never change, so this is found out once a set. */
+function policiesOf(set: ResourceSet): readonly (readonly [Component, ComponentResiliency])[] {
+  const known = knownPolicies.get(set);
+  if (known) return known;
+  const documents = set.policies.filter(({ kind }) => kind === 'Resiliency');
+  const made = documents.length === 0 ? [] : componentResiliency(documents, ownLast(set.components));
+  knownPolicies.set(set, made);
+  return made;
 }
 
 /** Of two resources with one name the later one counts: that of the namespace itself, not that of all namespaces. */

@@ -92,7 +92,7 @@ export class ActorMesh {
     });
     const state = createActorState({
       appId: options.appId,
-      store: () => this.store && new ComponentSlot(this.store),
+      store: () => this.store && { component: this.store, slot: new ComponentSlot(this.store) },
       isActive: runtime.isActive,
       ttlEnabled: () => options.ttlEnabled ?? false,
     });

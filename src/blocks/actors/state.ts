@@ -1,6 +1,6 @@
 import { AppError } from '../../errors.js';
-import type { ComponentSlot } from '../component-slot.js';
-import type { StateEntry, StateStore, TransactionOperation } from '../state/contract.js';
+import type { HostedComponent } from '../component-loader.js';
+import type { StateEntry, TransactionOperation } from '../state/contract.js';
 import { type ActorIdentity, actorKey } from './table.js';
 
 export interface ActorStateOperation {
@@ -18,10 +18,13 @@ export interface ActorState {
   transact(actor: ActorIdentity, operations: readonly ActorStateOperation[]): Promise<void>;
 }
 
+/** The store as it is called, and what keeps it open meanwhile. */
+export type ActorStore = Pick<HostedComponent<'state'>, 'component' | 'slot'>;
+
 export interface ActorStateDeps {
   readonly appId: string;
   /** The one component with `actorStateStore: "true"`; asked for each call, because it may be replaced. */
-  readonly store: () => ComponentSlot<StateStore> | undefined;
+  readonly store: () => ActorStore | undefined;
   readonly isActive: (actor: ActorIdentity) => boolean;
   /** Whether the Configuration has the feature `ActorStateTTL`. */
   readonly ttlEnabled: () => boolean;
@@ -29,27 +32,26 @@ export interface ActorStateDeps {
 
 /** @returns the service behind the actor state routes and methods */
 export function createActorState(deps: ActorStateDeps): ActorState {
-  const slotOf = (): ComponentSlot<StateStore> => {
-    const slot = deps.store();
-    if (!slot) throw new AppError('actorRuntimeNotFound');
-    return slot;
+  const storeInForce = (): ActorStore => {
+    const store = deps.store();
+    if (!store) throw new AppError('actorRuntimeNotFound');
+    return store;
   };
   const prefixOf = (actor: ActorIdentity) => `${deps.appId}||${actorKey(actor)}`;
 
   return {
     async get(actor, key) {
-      const slot = slotOf();
+      const { component, slot } = storeInForce();
       const prefix = prefixOf(actor);
       try {
-        return await slot.track(slot.component.get(`${prefix}||${key}`, { metadata: { partitionKey: prefix } }));
+        return await slot.track(component.get(`${prefix}||${key}`, { metadata: { partitionKey: prefix } }));
       } catch (error) {
         throw new AppError('actorStateGet', {}, error);
       }
     },
     async transact(actor, operations) {
       if (!deps.isActive(actor)) throw new AppError('actorInstanceMissing');
-      const slot = slotOf();
-      const store = slot.component;
+      const { component: store, slot } = storeInForce();
       if (!store.transact || !store.capabilities.includes('ETAG'))
         throw new AppError('actorStateTransaction', { err: 'the actor state store needs etags and transactions' });
       const limit = store.maxTransactionOperations ?? Number.POSITIVE_INFINITY;

@@ -6,6 +6,7 @@ import type { ActorRuntime } from '../actors/runtime.js';
 import type { ComponentHost } from '../component-host.js';
 import type { AppEvent, EventSink, Outcome } from '../pubsub/delivery.js';
 import type { Publisher } from '../pubsub/publisher.js';
+import type { PolicyKind, PolicyTarget, ResiliencyObserver } from '../resiliency/policy.js';
 import type { StateService } from '../state/service.js';
 
 /** One decorator a block: the rules know nothing of metrics. */
@@ -188,6 +189,25 @@ export function countDeactivations(app: ActorApp, { actors }: SidecarMetrics): A
           throw error;
         },
       ),
+  };
+}
+
+const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const;
+
+/** @returns what counts the work of resiliency policies */
+export function countResiliency({ resiliency }: SidecarMetrics, namespace: string): ResiliencyObserver {
+  const labelsOf = ({ component, type, direction }: PolicyTarget, source: string, kind: PolicyKind) =>
+    [source, kind, namespace, direction, `${type}_${component}`] as const;
+  return {
+    ran(target, source, kind, state) {
+      resiliency.count.of(...labelsOf(target, source, kind), state ?? '').value += 1;
+    },
+    activated(target, source, kind) {
+      resiliency.activations.of(...labelsOf(target, source, kind), '').value += 1;
+    },
+    breaker(target, source, state) {
+      resiliency.breaker.of(...labelsOf(target, source, 'circuitbreaker')).value = BREAKER[state];
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Policy } from '../resiliency/policy.js';
 import { ENVELOPE_CONTENT_TYPE } from './cloudevent.js';
 import type { Message, MessageHandler } from './contract.js';
 import {
@@ -10,6 +11,7 @@ import {
   type Outcome,
   prepareMessage,
 } from './delivery.js';
+import { attemptAllUnder } from './policy.js';
 import type { Router } from './routing.js';
 import type { BulkSettings, TopicSubscription } from './subscription.js';
 
@@ -43,7 +45,7 @@ export function createBulkDelivery(
     batch = [];
     full[0]?.signal.removeEventListener('abort', flush);
     for (const group of byPath(full)) {
-      const outcomes = call(group, deps.deliverBulk);
+      const outcomes = callUnder(deps.policy?.(), group, deps.deliverBulk);
       group.forEach((waiting, index) => {
         waiting.resolve(outcomes.then((list) => settle(waiting.message, list[index] ?? NO_OUTCOME, waiting.signal)));
       });
@@ -81,8 +83,14 @@ function byPath(batch: readonly Waiting[]): Iterable<readonly Waiting[]> {
   return groups.values();
 }
 
-async function call(group: readonly Waiting[], deliverBulk: DeliverBulk): Promise<readonly Outcome[]> {
+function callUnder(policy: Policy | undefined, group: readonly Waiting[], deliverBulk: DeliverBulk): Promise<readonly Outcome[]> {
   const signal = group[0]?.signal ?? AbortSignal.abort();
+  return policy
+    ? attemptAllUnder(policy, signal, group, (left, trySignal) => call(left, deliverBulk, trySignal))
+    : call(group, deliverBulk, signal);
+}
+
+async function call(group: readonly Waiting[], deliverBulk: DeliverBulk, signal: AbortSignal): Promise<readonly Outcome[]> {
   if (signal.aborted) return [];
   try {
     return await deliverBulk(

@@ -65,7 +65,11 @@ function isHeaderValue(value: string): boolean {
 export function outcomeOf(reply: Pick<HttpReply, 'status' | 'body'>): Outcome {
   if (reply.status === 404) return { kind: 'drop', reason: `app answered 404: ${excerpt(reply.body)}` };
   if (reply.status < 200 || reply.status > 299)
-    return { kind: 'retry', reason: `app answered ${reply.status}: ${excerpt(reply.body)}` };
+    return {
+      kind: 'retry',
+      reason: `app answered ${reply.status}: ${excerpt(reply.body)}`,
+      reply: { protocol: 'http', code: reply.status },
+    };
   const status = statusField(reply.body);
   switch (status) {
     case undefined:

@@ -1,9 +1,11 @@
 import { messageOf } from '../../errors.js';
 import { isTruthy } from '../../lib/duration.js';
 import type { Logger } from '../../telemetry/logger.js';
+import type { Policy, ReplyCode } from '../resiliency/policy.js';
 import { wrapRawMessage } from './cloudevent.js';
 import type { Message, MessageHandler } from './contract.js';
 import { type Envelope, isExpired, readEnvelope } from './envelope.js';
+import { attemptUnder } from './policy.js';
 import type { Router } from './routing.js';
 import type { TopicSubscription } from './subscription.js';
 
@@ -13,7 +15,12 @@ import type { TopicSubscription } from './subscription.js';
  */
 export type Outcome =
   | { readonly kind: 'success' }
-  | { readonly kind: 'ignore' | 'drop' | 'retry' | 'unreachable'; readonly reason: string };
+  | {
+      readonly kind: 'ignore' | 'drop' | 'retry' | 'unreachable';
+      readonly reason: string;
+      /** What the app replied when it failed, as far as it did. */
+      readonly reply?: ReplyCode;
+    };
 
 export const SUCCESS: Outcome = { kind: 'success' };
 
@@ -49,8 +56,8 @@ export interface DeliveryDeps {
   readonly sink: EventSink;
   /** Publishes a message as it is. Rejects when the broker refuses it. */
   readonly publish: (topic: string, message: Message) => Promise<void>;
-  /** Wraps the attempts at one event: the component's inbound resiliency policy. Default: one attempt. */
-  readonly attempts?: (attempt: () => Promise<Outcome>) => Promise<Outcome>;
+  /** The component's inbound resiliency policy as it is now; undefined: one attempt. */
+  readonly policy?: () => Policy | undefined;
   /** True from the moment that the subscription is asked to stop. */
   readonly stopping: () => boolean;
   readonly logger: Logger;
@@ -83,12 +90,14 @@ export function metadataValue(metadata: Readonly<Record<string, string>>, name: 
 
 /** @returns the handler that takes one message at a time to the app and settles it by the outcome table (reference §2.4) */
 export function createDelivery(subscription: TopicSubscription, router: Router, deps: DeliveryDeps): MessageHandler {
-  const attempts = deps.attempts ?? ((attempt) => attempt());
   const settle = createSettle(subscription, deps);
   return async (message, signal) => {
     const prepared = prepareMessage(subscription, router, message, deps.now());
     if (prepared.kind === 'done') return settle(message, prepared.outcome, signal);
-    const outcome = await attempts(() => attempt(deps.sink, prepared.event, message, signal));
+    const policy = deps.policy?.();
+    const outcome = policy
+      ? await attemptUnder(policy, signal, (trySignal) => attempt(deps.sink, prepared.event, message, trySignal))
+      : await attempt(deps.sink, prepared.event, message, signal);
     // The common case pays for nothing more.
     if (outcome.kind !== 'success') await settle(message, outcome, signal);
   };
@@ -112,7 +121,8 @@ const BROKEN_LIMIT = 3;
 export function failureOf(error: unknown, { attempt = 1 }: Message): Outcome {
   const code = (error as { code?: unknown } | null)?.code;
   const absent = REFUSED.has(code as string) || (BROKEN.has(code) && attempt < BROKEN_LIMIT);
-  return { kind: absent ? 'unreachable' : 'retry', reason: messageOf(error) };
+  const reply = typeof code === 'number' ? { reply: { protocol: 'grpc', code } as const } : {};
+  return { kind: absent ? 'unreachable' : 'retry', reason: messageOf(error), ...reply };
 }
 
 /** Publishing to the dead-letter topic gets its own time: what the app left of the message's is no measure. */

@@ -26,6 +26,7 @@ export function createSubscriber({ appId, namespace, publisher, logger, now }: S
     const router = compileRoutes(subscription.rules, logger);
     const deps: DeliveryDeps = {
       sink,
+      policy: () => hosted.inbound,
       publish: (deadLetterTopic, message) => publisher.forward(pubsubName, deadLetterTopic, message),
       stopping: () => stopping,
       logger,

@@ -28,7 +28,13 @@ const COLUMNS: readonly (readonly [string, readonly string[]])[] = [
   ['EDS', [resourceTypes.endpoint]],
   ['LDS', [resourceTypes.listener]],
   ['RDS', [resourceTypes.route]],
-  ['BLOCKS', [resourceTypes.configuration, resourceTypes.component, resourceTypes.subscription, resourceTypes.placement]],
+  [
+    'BLOCKS',
+    [
+      ...[resourceTypes.configuration, resourceTypes.resiliency, resourceTypes.component],
+      ...[resourceTypes.subscription, resourceTypes.placement],
+    ],
+  ],
 ];
 
 /** @returns one row a proxy, and under the table what proxies refused */

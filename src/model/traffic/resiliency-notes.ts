@@ -5,7 +5,7 @@ const FIELDS = { timeout: 'timeouts', retry: 'retries', circuitBreaker: 'circuit
 type Field = keyof typeof FIELDS;
 type Names = Readonly<Partial<Record<Field, string | undefined>>>;
 
-/** @returns what a Resiliency says that is not in force between apps, one line each */
+/** @returns what a Resiliency says that is not in force, one line each */
 export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
   const { policies, targets } = resiliencySpec.parse(written);
   const isDefined = (field: Field, name: string) => policies?.[FIELDS[field]]?.[name] !== undefined;
@@ -18,6 +18,10 @@ export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
   return [
     ...Object.entries(targets?.apps ?? {}).flatMap(([app, names]) => undefinedNames(`targets.apps.${app}`, names)),
     ...actors.flatMap(([type, names]) => undefinedNames(`targets.actors.${type}`, names)),
+    ...Object.entries(targets?.components ?? {}).flatMap(([component, { outbound, inbound }]) => [
+      ...undefinedNames(`targets.components.${component}.outbound`, outbound ?? {}),
+      ...undefinedNames(`targets.components.${component}.inbound`, inbound ?? {}),
+    ]),
     ...actors
       .filter(([, { circuitBreaker }]) => circuitBreaker !== undefined)
       .map(([type]) => `targets.actors.${type}.circuitBreaker: an actor has one owner, so Envoy does not break calls to it`),

@@ -29,9 +29,9 @@ export interface ResiliencyRules {
 }
 
 type Spec = z.infer<typeof resiliencySpec>;
-type Policies = NonNullable<Spec['policies']>;
-type Targets = NonNullable<Spec['targets']>;
-type Names = {
+export type Policies = NonNullable<Spec['policies']>;
+export type Targets = NonNullable<Spec['targets']>;
+export type PolicyNames = {
   readonly timeout?: string | undefined;
   readonly retry?: string | undefined;
   readonly circuitBreaker?: string | undefined;
@@ -39,16 +39,23 @@ type Names = {
 
 /** @param documents Resiliency policies; of two with one entry the later one counts, as in Dapr */
 export function resiliencyRules(documents: readonly Policy[]): ResiliencyRules {
-  const specs = documents.map(({ spec }) => resiliencySpec.parse(spec));
-  const policies = merged(specs.map((spec) => spec.policies ?? {})) as Policies;
-  const targets = merged(specs.map((spec) => spec.targets ?? {})) as Targets;
-  const resolve = (named: Names | undefined, kind: 'App' | 'Actor') => {
+  const { policies, targets } = mergedSpec(documents);
+  const resolve = (named: PolicyNames | undefined, kind: 'App' | 'Actor') => {
     const names = named ?? defaultNames(policies, kind);
     return names && resolveNames(policies, names);
   };
   return {
     app: ({ namespace, appId }) => resolve(targets.apps?.[`${appId}.${namespace}`] ?? targets.apps?.[appId], 'App'),
     actor: (type) => resolve(targets.actors?.[type], 'Actor'),
+  };
+}
+
+/** @returns all documents as one; of two entries with one name the later one counts */
+export function mergedSpec(documents: readonly Policy[]): { readonly policies: Policies; readonly targets: Targets } {
+  const specs = documents.map(({ spec }) => resiliencySpec.parse(spec));
+  return {
+    policies: merged(specs.map((spec) => spec.policies ?? {})) as Policies,
+    targets: merged(specs.map((spec) => spec.targets ?? {})) as Targets,
   };
 }
 
@@ -61,9 +68,17 @@ function merged(parts: readonly Readonly<Record<string, unknown>>[]): unknown {
 }
 
 /** A target that is named takes only what it names; every other one takes the defaults, the narrower one before the general one. */
-function defaultNames(policies: Policies, kind: 'App' | 'Actor'): Names | undefined {
+function defaultNames(policies: Policies, kind: 'App' | 'Actor'): PolicyNames | undefined {
+  return defaultPolicies(policies, [kind, '']);
+}
+
+/**
+ * @param levels what may stand between `Default` and the policy's kind, the narrowest first
+ * @returns the policies that are in force by their name alone; undefined: none
+ */
+export function defaultPolicies(policies: Policies, levels: readonly string[]): PolicyNames | undefined {
   const pick = (group: Readonly<Record<string, unknown>> | undefined, what: string) =>
-    [`Default${kind}${what}Policy`, `Default${what}Policy`].find((name) => group?.[name] !== undefined);
+    levels.map((level) => `Default${level}${what}Policy`).find((name) => group?.[name] !== undefined);
   const names = {
     timeout: pick(policies.timeouts, 'Timeout'),
     retry: pick(policies.retries, 'Retry'),
@@ -72,7 +87,7 @@ function defaultNames(policies: Policies, kind: 'App' | 'Actor'): Names | undefi
   return Object.values(names).some((name) => name !== undefined) ? names : undefined;
 }
 
-function resolveNames({ timeouts, retries, circuitBreakers }: Policies, names: Names): TargetResiliency {
+function resolveNames({ timeouts, retries, circuitBreakers }: Policies, names: PolicyNames): TargetResiliency {
   const retry = names.retry === undefined ? undefined : retries?.[names.retry];
   const breaker = names.circuitBreaker === undefined ? undefined : circuitBreakers?.[names.circuitBreaker];
   return {
@@ -82,11 +97,11 @@ function resolveNames({ timeouts, retries, circuitBreakers }: Policies, names: N
   };
 }
 
-const millis = (value: string | number | undefined, otherwise: number): number =>
+export const millis = (value: string | number | undefined, otherwise: number): number =>
   value === undefined ? otherwise : Math.round(typeof value === 'number' ? value : (parseGoDuration(value) ?? otherwise));
 
-const CONSTANT_MS = 5000;
-const EXPONENTIAL = { firstMs: 500, maxMs: 60_000 } as const;
+export const CONSTANT_MS = 5000;
+export const EXPONENTIAL = { firstMs: 500, maxMs: 60_000 } as const;
 /** Dapr's -1, for ever: more tries than anybody waits for. */
 const UNLIMITED = 0x7fff_ffff;
 /** What counts as failed for an app (reference §1.3): a status above 399, a gRPC code that is not OK. */
@@ -109,7 +124,7 @@ function retryRule(retry: NonNullable<Policies['retries']>[string]): RetryRule {
 }
 
 /** @param codes `429,500-599` */
-function ranges(codes: string | undefined): readonly CodeRange[] | undefined {
+export function ranges(codes: string | undefined): readonly CodeRange[] | undefined {
   if (codes === undefined) return undefined;
   return codes
     .split(',')
@@ -120,7 +135,7 @@ function ranges(codes: string | undefined): readonly CodeRange[] | undefined {
     .sort(([a], [b]) => a - b);
 }
 
-const OPEN_MS = 60_000;
+export const OPEN_MS = 60_000;
 
 function breakerRule({ trip, timeout }: NonNullable<Policies['circuitBreakers']>[string]): CircuitBreakerRule {
   const failures = consecutiveFailuresOf(trip ?? DEFAULT_TRIP);

@@ -37,6 +37,7 @@ export function createSidecarMetrics(appId: string) {
   const ingress = ['component', 'namespace', 'topic', 'process_status', 'status'];
   const topics = MAX_NAMED_BY_TRAFFIC;
   const actor = ['actor_type'];
+  const resiliency = ['name', 'policy', 'namespace', 'flow_direction', 'target', 'status'];
   return {
     registry,
     http: {
@@ -70,6 +71,13 @@ export function createSidecarMetrics(appId: string) {
       pending: gaugeFamily(family('runtime_actor_pending_actor_calls', 'Calls that run or wait for their turn', actor, topics)),
       deactivated: counter('runtime_actor_deactivated_total', 'Actors that left this host', actor, topics),
       deactivateFailed: counter('runtime_actor_deactivated_failed_total', 'Deactivations that the app failed', actor, topics),
+    },
+    resiliency: {
+      count: counter('resiliency_count', 'Tries that ran under a resiliency policy', resiliency),
+      activations: counter('resiliency_activations_total', 'Times that a resiliency policy did something', resiliency),
+      breaker: gaugeFamily(
+        family('resiliency_cb_state', 'Circuit breakers: 0 closed, 1 half open, 2 open', resiliency.slice(0, -1)),
+      ),
     },
     components: {
       loaded: gaugeFamily(family('runtime_component_loaded', 'Components in force', [])).of(),

@@ -23,7 +23,13 @@ import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/htt
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { Empty } from '../../gen/google/protobuf/empty.js';
 import { StringValue } from '../../gen/google/protobuf/wrappers.js';
-import { ActorPlacement, AppConfiguration, Component, Subscription } from '../../gen/weft/config/v1/config.js';
+import {
+  ActorPlacement,
+  AppConfiguration,
+  Component,
+  ComponentResiliency,
+  Subscription,
+} from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import { HttpProtocolOptions } from '../../gen/weft/envoy/v1/http_protocol_options.js';
 import { SetConnectionState } from '../../gen/weft/envoy/v1/set_filter_state.js';
@@ -79,6 +85,7 @@ export const messageTypes = {
   cookieSession: type('envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState', CookieBasedSessionState),
   headerSession: type('envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState', HeaderBasedSessionState),
   component: type('weft.config.v1.Component', Component),
+  resiliency: type('weft.config.v1.ComponentResiliency', ComponentResiliency),
   subscription: type('weft.config.v1.Subscription', Subscription),
   placement: type('weft.config.v1.ActorPlacement', ActorPlacement),
   configuration: type('weft.config.v1.AppConfiguration', AppConfiguration),

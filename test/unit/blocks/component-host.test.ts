@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { ComponentSpec } from '../../../src/blocks/component.js';
 import { type ComponentEvent, createComponentHost } from '../../../src/blocks/component-host.js';
 import type { ComponentTypes } from '../../../src/blocks/component-types.js';
-import type { StateStore } from '../../../src/blocks/state/contract.js';
-import { Component } from '../../../src/gen/weft/config/v1/config.js';
+import { EtagError, type StateStore } from '../../../src/blocks/state/contract.js';
+import { Component, ComponentResiliency } from '../../../src/gen/weft/config/v1/config.js';
 import { componentDeps } from '../../support/component-deps.js';
 import { component, fakeConfigSource } from '../../support/config-source.js';
 
@@ -47,7 +47,7 @@ function rig(env: Record<string, string> = {}) {
       {},
       names.map((name) => `default/${name}`),
     );
-  return { host, made, push, remove, events };
+  return { host, made, push, remove, events, source };
 }
 
 describe('the component host', () => {
@@ -192,5 +192,87 @@ describe('the component host', () => {
     await host.close();
     expect(made.map(({ closed }) => closed)).toEqual([1]);
     expect(host.list()).toEqual([]);
+  });
+});
+
+describe('resiliency of a component', () => {
+  const twice = ComponentResiliency.fromPartial({ outbound: { retry: { name: 'twice', maxRetries: 2 } } });
+  const opens = (trip: string) =>
+    ComponentResiliency.fromPartial({ outbound: { circuitBreaker: { name: 'cb', maxRequests: 1, timeoutMs: 60_000, trip } } });
+
+  it('leaves a component without a policy as it is, and puts nothing between', async () => {
+    const { host, made, push } = rig();
+    await push(component('a', 'state.full'));
+    expect(host.state('a')?.component).toBe(made[0]?.store);
+    expect(host.state('a')?.inbound).toBeUndefined();
+  });
+
+  it('comes and goes without a reconnect, whatever arrives first', async () => {
+    const { host, made, push, source } = rig();
+    await source.push('resiliency', { 'default/a': twice });
+    await push(component('a', 'state.full'), component('b', 'state.full'));
+    const [a, b] = made as [Made, Made];
+    let calls = 0;
+    Object.assign(a.store, {
+      get: () => {
+        calls += 1;
+        if (calls < 3) throw new Error('not yet');
+        return { value: Buffer.from('v'), etag: '1' };
+      },
+    });
+    const hosted = host.state('a');
+    expect(await hosted?.component.get('k')).toMatchObject({ etag: '1' });
+    expect(calls).toBe(3);
+    expect(host.state('b')?.component).toBe(b.store);
+    await source.push('resiliency', {}, ['default/a']);
+    expect(host.state('a')).toBe(hosted);
+    expect(hosted?.component).toBe(a.store);
+    expect([made.length, a.closed]).toEqual([2, 0]);
+  });
+
+  it('does not take a wrong etag for a failure of the store', async () => {
+    const { host, made, push, source } = rig();
+    await source.push('resiliency', { 'default/a': opens('consecutiveFailures >= 1') });
+    await push(component('a', 'state.full'));
+    Object.assign((made[0] as Made).store, {
+      set: () => {
+        throw new EtagError('mismatch', 'k');
+      },
+    });
+    const set = () => host.state('a')?.component.set({ key: 'k', value: Buffer.alloc(0) });
+    for (let call = 0; call < 3; call++) await expect(set()).rejects.toThrow(EtagError);
+  });
+
+  it('keeps what a breaker has counted until its policy or its component’s name is another', async () => {
+    const { host, made, push, source } = rig();
+    const fail = () => {
+      Object.assign(made.at(-1)?.store as object, {
+        get: () => {
+          throw new Error('down');
+        },
+      });
+    };
+    const get = async () => host.state('a')?.component.get('k');
+    await source.push('resiliency', { 'default/a': opens('consecutiveFailures >= 1') });
+    await push(component('a', 'state.full'));
+    fail();
+    await expect(get()).rejects.toThrow('down');
+    await expect(get()).rejects.toThrow('circuit breaker is open');
+    await source.push('resiliency', { 'default/a': opens('consecutiveFailures >= 1') });
+    await push(component('a', 'state.full', { changed: '1' }));
+    await expect(get()).rejects.toThrow('circuit breaker is open');
+    await source.push('resiliency', { 'default/a': opens('consecutiveFailures >= 2') });
+    await expect(get()).resolves.toBeUndefined();
+  });
+
+  it('refuses an expression that is none and leaves what was in force', async () => {
+    const { host, push, source } = rig();
+    await source.push('resiliency', { 'default/a': twice });
+    await push(component('a', 'state.full'));
+    const before = host.state('a')?.component;
+    await expect(source.push('resiliency', { 'default/a': opens('nonsense(') })).rejects.toThrow(
+      'resiliency of component default/a: circuit breaker cb: trip "nonsense("',
+    );
+    expect(host.state('a')?.component).toBe(before);
   });
 });

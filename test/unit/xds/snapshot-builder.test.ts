@@ -170,7 +170,7 @@ describe('the filter service', () => {
 
   it('gets configuration, components, subscriptions and placements, and nothing of Envoy’s', () => {
     expect([...snapshot.keys()]).toEqual(
-      (['configuration', 'component', 'subscription', 'placement'] as const).map((type) => resourceTypes[type]),
+      (['configuration', 'resiliency', 'component', 'subscription', 'placement'] as const).map((type) => resourceTypes[type]),
     );
     expect(namesOf(snapshot, 'configuration')).toEqual(['default/orders']);
     expect(namesOf(snapshot, 'component')).toEqual(['default/statestore']);

@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { messageOf } from '../../../errors.js';
 import { unknownTrips } from '../../traffic/trip.js';
+import { compileTrip } from '../../traffic/trip-expression.js';
 import { strict } from '../problem.js';
 import { duration, durationOrMs, optional, resource, scopes, text } from '../schema.js';
 
@@ -10,6 +12,14 @@ const codes = optional(
   z.string().regex(/^\s*\d+(-\d+)?(\s*,\s*\d+(-\d+)?)*\s*$/, { error: 'expected codes such as 429,500-599; change it' }),
 );
 const size = optional(z.number().int().min(0));
+
+function tripIsRight(trip: string, context: z.RefinementCtx): void {
+  try {
+    compileTrip(trip);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: `${messageOf(error)}; change it` });
+  }
+}
 
 const retry = strict({
   policy: optional(z.enum(['constant', 'exponential'])),
@@ -23,7 +33,7 @@ const circuitBreaker = strict({
   maxRequests: optional(z.number().int().min(1)),
   interval: optional(durationOrMs),
   timeout: optional(durationOrMs),
-  trip: optional(z.string()),
+  trip: optional(z.string().superRefine(tripIsRight)),
 });
 
 const names = { timeout: optional(text), retry: optional(text), circuitBreaker: optional(text) };

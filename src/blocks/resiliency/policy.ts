@@ -1,0 +1,181 @@
+import type { CodeRange, ResiliencyPolicies, RetryPolicy } from '../../gen/weft/config/v1/config.js';
+import type { Clock } from '../../lib/clock.js';
+import { compileTrip } from '../../model/traffic/trip-expression.js';
+import { BreakerOpenError, type BreakerState, CircuitBreaker } from './breaker.js';
+
+export type PolicyKind = 'retry' | 'timeout' | 'circuitbreaker';
+
+/** Whose calls a policy is about; labels of metrics. */
+export interface PolicyTarget {
+  readonly component: string;
+  /** As the names of default policies have it: `Statestore`. */
+  readonly type: string;
+  readonly direction: 'inbound' | 'outbound';
+}
+
+/** Told what policies do, for metrics; `source` names the Resiliency documents. */
+export interface ResiliencyObserver {
+  /** A try ran under a policy; `state` is the breaker's. */
+  ran(target: PolicyTarget, source: string, kind: PolicyKind, state?: BreakerState): void;
+  /** A policy did something: tried again, ended a try, opened. */
+  activated(target: PolicyTarget, source: string, kind: PolicyKind): void;
+  breaker(target: PolicyTarget, source: string, state: BreakerState): void;
+}
+
+export interface PolicyDeps {
+  readonly target: PolicyTarget;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly observer?: ResiliencyObserver | undefined;
+}
+
+export interface RunOptions {
+  /** Aborted: no further try. */
+  readonly signal?: AbortSignal | undefined;
+  /** True: the call itself is wrong (an etag that does not match). It is not tried again, and the component has not failed. */
+  readonly isCallersFault?: (error: unknown) => boolean;
+  /** What the app answered, for `matching`; undefined: it did not. */
+  readonly replyOf?: (error: unknown) => ReplyCode | undefined;
+}
+
+export interface ReplyCode {
+  readonly protocol: 'http' | 'grpc';
+  readonly code: number;
+}
+
+/** retry(circuit breaker(timeout(call))), reference §4.4. */
+export interface Policy {
+  /** @throws what the last try threw, TryTimeoutError, BreakerOpenError */
+  run<T>(call: (signal: AbortSignal | undefined) => T | Promise<T>, options?: RunOptions): Promise<T>;
+}
+
+export class TryTimeoutError extends Error {
+  override readonly name = 'TryTimeoutError';
+}
+
+/** No call is tried again later than this after its first try: whoever waits for it is long gone. */
+const GIVE_UP_MS = 15 * 60_000;
+const GROWTH = 1.5;
+const JITTER = 0.5;
+
+/** @throws Error when the trip expression is none */
+export function createPolicy(policies: ResiliencyPolicies, deps: PolicyDeps): Policy {
+  const { retry, circuitBreaker, timeoutMs, source } = policies;
+  const { target, clock, observer } = deps;
+  const breaker =
+    circuitBreaker &&
+    new CircuitBreaker({
+      maxRequests: circuitBreaker.maxRequests,
+      intervalMs: circuitBreaker.intervalMs,
+      openMs: circuitBreaker.timeoutMs,
+      trips: compileTrip(circuitBreaker.trip),
+      clock,
+      onChange(state) {
+        if (state === 'open') observer?.activated(target, source, 'circuitbreaker');
+        observer?.breaker(target, source, state);
+      },
+    });
+  if (breaker) observer?.breaker(target, source, 'closed');
+
+  const timed = async <T>(
+    call: (signal: AbortSignal | undefined) => T | Promise<T>,
+    outer: AbortSignal | undefined,
+  ): Promise<T> => {
+    if (timeoutMs === 0) return call(outer);
+    observer?.ran(target, source, 'timeout');
+    const late = new AbortController();
+    let cancel = () => {};
+    const over = new Promise<never>((_, reject) => {
+      cancel = clock.after(timeoutMs, () => {
+        const error = new TryTimeoutError(`no answer within ${timeoutMs} ms`);
+        observer?.activated(target, source, 'timeout');
+        // First, so that what the abort makes the call throw does not win the race.
+        reject(error);
+        late.abort(error);
+      });
+    });
+    try {
+      return await Promise.race([call(outer ? AbortSignal.any([outer, late.signal]) : late.signal), over]);
+    } finally {
+      cancel();
+    }
+  };
+
+  const guarded = async <T>(
+    call: (signal: AbortSignal | undefined) => T | Promise<T>,
+    { signal, isCallersFault }: RunOptions,
+  ): Promise<T> => {
+    if (!breaker) return timed(call, signal);
+    observer?.ran(target, source, 'circuitbreaker', breaker.state);
+    const leave = breaker.enter();
+    try {
+      const result = await timed(call, signal);
+      leave(true);
+      return result;
+    } catch (error) {
+      leave(isCallersFault?.(error) ?? false);
+      throw error;
+    }
+  };
+
+  if (!retry) return { run: (call, options = {}) => guarded(call, options) };
+  return {
+    async run(call, options = {}) {
+      const { signal } = options;
+      const endsAt = clock.now() + GIVE_UP_MS;
+      const waits = createWaits(retry, deps.random);
+      observer?.ran(target, source, 'retry');
+      for (;;) {
+        try {
+          return await guarded(call, options);
+        } catch (error) {
+          const waitMs = mayTryAgain(retry, error, options) ? waits() : undefined;
+          if (waitMs === undefined || clock.now() + waitMs > endsAt) throw error;
+          observer?.activated(target, source, 'retry');
+          await pause(clock, waitMs, signal);
+          if (signal?.aborted) throw error;
+        }
+      }
+    },
+  };
+}
+
+function mayTryAgain(retry: RetryPolicy, error: unknown, { signal, isCallersFault, replyOf }: RunOptions): boolean {
+  if (signal?.aborted || error instanceof BreakerOpenError || isCallersFault?.(error)) return false;
+  return matches(retry, replyOf?.(error));
+}
+
+/** @returns what gives the milliseconds before each retry, undefined when there is none left */
+function createWaits(retry: RetryPolicy, random: () => number): () => number | undefined {
+  let left = retry.maxRetries < 0 ? Number.POSITIVE_INFINITY : retry.maxRetries;
+  let next = retry.intervalMs;
+  return () => {
+    if (left <= 0) return undefined;
+    left -= 1;
+    if (!retry.exponential) return retry.intervalMs;
+    const wait = next * (1 - JITTER + 2 * JITTER * random());
+    next = Math.min(next * GROWTH, retry.maxIntervalMs);
+    return Math.min(wait, retry.maxIntervalMs);
+  };
+}
+
+/** What is no reply of the app at all is always tried again. */
+function matches({ httpStatusCodes, grpcStatusCodes }: RetryPolicy, reply: ReplyCode | undefined): boolean {
+  if (!reply) return true;
+  const ranges: readonly CodeRange[] = reply.protocol === 'http' ? httpStatusCodes : grpcStatusCodes;
+  return ranges.length === 0 || ranges.some(({ from, to }) => from <= reply.code && reply.code <= to);
+}
+
+function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
+  if (signal?.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      cancel();
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const cancel = clock.after(ms, done);
+    signal?.addEventListener('abort', done, { once: true });
+  });
+}
