@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type handleBidiStreamingCall, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import { statusOutcome, topicEventRequest } from '../../blocks/pubsub/deliver-grpc.js';
-import type { EventSink, Outcome } from '../../blocks/pubsub/delivery.js';
 import type { PubSubService } from '../../blocks/pubsub/service.js';
+import type { EventSink, Outcome } from '../../blocks/pubsub/sink.js';
 import { AppError, messageOf } from '../../errors.js';
 import type {
   SubscribeTopicEventsRequestAlpha1,

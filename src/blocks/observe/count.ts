@@ -4,8 +4,8 @@ import type { SidecarMetrics } from '../../telemetry/metrics/sidecar-metrics.js'
 import type { ActorApp } from '../actors/app-http.js';
 import type { ActorRuntime } from '../actors/runtime.js';
 import type { ComponentHost } from '../component-host.js';
-import type { AppEvent, EventSink, Outcome } from '../pubsub/delivery.js';
 import type { Publisher } from '../pubsub/publisher.js';
+import type { AppEvent, EventSink, Outcome } from '../pubsub/sink.js';
 import type { PolicyKind, PolicyTarget, ResiliencyObserver } from '../resiliency/policy.js';
 import type { StateService } from '../state/service.js';
 

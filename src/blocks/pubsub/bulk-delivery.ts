@@ -2,17 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { Policy } from '../resiliency/policy.js';
 import { ENVELOPE_CONTENT_TYPE } from './cloudevent.js';
 import type { Message, MessageHandler } from './contract.js';
-import {
-  type BulkEntry,
-  createSettle,
-  type DeliveryDeps,
-  type EventSink,
-  failureOf,
-  type Outcome,
-  prepareMessage,
-} from './delivery.js';
+import { createSettle, type DeliveryDeps, failureOf, prepareMessage } from './delivery.js';
 import { attemptAllUnder } from './policy.js';
 import type { Router } from './routing.js';
+import type { BulkEntry, EventSink, Outcome } from './sink.js';
 import type { BulkSettings, TopicSubscription } from './subscription.js';
 
 type DeliverBulk = NonNullable<EventSink['deliverBulk']>;

@@ -9,9 +9,9 @@ import {
 } from '../../gen/dapr/proto/runtime/v1/appcallback.js';
 import type { AppCallback } from '../app/grpc-callback.js';
 import { mediaType } from './cloudevent.js';
-import type { AppEvent, BulkEntry, EventSink, Outcome } from './delivery.js';
-import { SUCCESS } from './delivery.js';
 import type { Envelope } from './envelope.js';
+import type { AppEvent, BulkEntry, EventSink, Outcome } from './sink.js';
+import { SUCCESS } from './sink.js';
 
 export interface GrpcSinkOptions {
   readonly callback: AppCallback;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { HttpChannel, HttpReply } from '../app/channel.js';
 import { ENVELOPE_CONTENT_TYPE } from './cloudevent.js';
-import type { AppEvent, BulkEntry, EventSink, Outcome } from './delivery.js';
-import { SUCCESS } from './delivery.js';
+import type { AppEvent, BulkEntry, EventSink, Outcome } from './sink.js';
+import { SUCCESS } from './sink.js';
 
 export interface HttpSinkOptions {
   readonly http: HttpChannel;

@@ -1,56 +1,14 @@
 import { messageOf } from '../../errors.js';
 import { isTruthy } from '../../lib/duration.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { Policy, ReplyCode } from '../resiliency/policy.js';
+import type { Policy } from '../resiliency/policy.js';
 import { wrapRawMessage } from './cloudevent.js';
 import type { Message, MessageHandler } from './contract.js';
 import { type Envelope, isExpired, readEnvelope } from './envelope.js';
 import { attemptUnder } from './policy.js';
 import type { Router } from './routing.js';
+import type { AppEvent, EventSink, Outcome } from './sink.js';
 import type { TopicSubscription } from './subscription.js';
-
-/**
- * What the app made of an event (reference §2.4). `ignore`: the app does not take events at all, so it is done without dead letter.
- * `unreachable`: the app was not there to say anything, which is no verdict on the event. `reason` is for the log.
- */
-export type Outcome =
-  | { readonly kind: 'success' }
-  | {
-      readonly kind: 'ignore' | 'drop' | 'retry' | 'unreachable';
-      readonly reason: string;
-      /** What the app replied when it failed, as far as it did. */
-      readonly reply?: ReplyCode;
-    };
-
-export const SUCCESS: Outcome = { kind: 'success' };
-
-/** One event on its way to the app. */
-export interface AppEvent {
-  readonly envelope: Envelope;
-  readonly pubsubName: string;
-  /** As published, without the namespace prefix. */
-  readonly topic: string;
-  /** The route that the rules chose. */
-  readonly path: string;
-  readonly metadata: Readonly<Record<string, string>>;
-}
-
-export interface BulkEntry {
-  readonly entryId: string;
-  readonly event: AppEvent;
-  /** True: the message had no envelope; its payload goes to the app as it is. */
-  readonly raw: boolean;
-  /** The message's own bytes. */
-  readonly data: Buffer;
-  readonly contentType: string;
-}
-
-/** How events reach the app: over HTTP, gRPC, or a client's stream. A thrown error is a retry. */
-export interface EventSink {
-  deliver(event: AppEvent, signal: AbortSignal): Promise<Outcome>;
-  /** One outcome for each entry, in order. All entries have the same topic and path. Absent: no bulk. */
-  deliverBulk?(entries: readonly BulkEntry[], signal: AbortSignal): Promise<readonly Outcome[]>;
-}
 
 export interface DeliveryDeps {
   readonly sink: EventSink;

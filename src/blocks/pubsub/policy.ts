@@ -1,7 +1,7 @@
 import { messageOf } from '../../errors.js';
 import { BreakerOpenError } from '../resiliency/breaker.js';
 import type { Policy, ReplyCode } from '../resiliency/policy.js';
-import type { Outcome } from './delivery.js';
+import type { Outcome } from './sink.js';
 
 /** A policy knows failures only as what is thrown. */
 class Failed extends Error {

@@ -1,9 +1,9 @@
 import { AppError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { ActiveSubscriptions, type Wanted } from './active-subscriptions.js';
-import type { EventSink } from './delivery.js';
 import { missing, type PubSubLookup } from './publisher.js';
 import { topicScopes } from './scopes.js';
+import type { EventSink } from './sink.js';
 import type { Subscribe } from './subscriber.js';
 import type { TopicSubscription } from './subscription.js';
 

@@ -2,9 +2,10 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Wanted } from './active-subscriptions.js';
 import { createBulkDelivery } from './bulk-delivery.js';
 import type { BrokerSubscription } from './contract.js';
-import { createDelivery, type DeliveryDeps, type EventSink, metadataValue } from './delivery.js';
+import { createDelivery, type DeliveryDeps, metadataValue } from './delivery.js';
 import type { Publisher } from './publisher.js';
 import { compileRoutes } from './routing.js';
+import type { EventSink } from './sink.js';
 
 export interface SubscriberOptions {
   readonly appId: string;
