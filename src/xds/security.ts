@@ -8,12 +8,12 @@ import { assertFree, type ListenPlace } from '../control/listen.js';
 import { mergeSpecs } from '../control/mesh-model.js';
 import { type MtlsStatus, mtlsStatus } from '../control/mtls-status.js';
 import { anyPeer, certifiedPeerOnly, type PeerCheck } from '../control/peer-check.js';
-import { UsageError } from '../errors.js';
+import { messageOf, UsageError } from '../errors.js';
 import { parseGoDuration } from '../lib/duration.js';
 import { identitySocket } from '../lib/identity-socket.js';
-import { type MeshSpec, resolveProfile } from '../mesh/profile.js';
+import { resolveProfile } from '../mesh/profile.js';
 import type { ResourceSet } from '../model/mesh-model.js';
-import type { MeshProfile } from '../model/mesh-profile.js';
+import type { MeshProfile, MeshSpec } from '../model/mesh-profile.js';
 import { spiffeId } from '../model/spiffe.js';
 import type { Logger } from '../telemetry/logger.js';
 
@@ -70,15 +70,29 @@ export async function startSecurity(options: SecurityOptions, defaults: () => Re
   );
   const identity = await startIdentity(options, specNow(), logger);
   const trustDomain = identity?.ca.trustDomain;
-  const mtls = resolveProfile(specNow().mesh, { trustDomain }).mtls;
-  let last: MeshProfile | undefined;
+  const first = resolveProfile(specNow().mesh, { trustDomain });
+  const { mtls } = first;
+  let last = first;
+  const resolved = (mesh: MeshSpec | undefined): MeshProfile => {
+    try {
+      return resolveProfile(mesh, { trustDomain });
+    } catch (error) {
+      logger.error('the mesh stays as it is', { problem: messageOf(error) });
+      return last;
+    }
+  };
   const profile = memoByIdentity(specNow, ({ mesh }) => {
-    const wanted = resolveProfile(mesh, { trustDomain });
+    const wanted = resolved(mesh);
     if (wanted.mtls !== mtls)
       logger.warn('spec.mesh.mtls takes effect when control plane and sidecars are started anew', { now: mtls });
-    const next = { ...wanted, mtls, trustDomain: mtls === 'own' ? (trustDomain ?? '') : '' };
+    const settled = {
+      mtls,
+      trustDomain: first.trustDomain,
+      service: mtls === 'defer' ? (wanted.service ?? first.service) : undefined,
+    };
+    const next = { ...wanted, ...settled };
     // The same object while nothing in it has changed: a new one would be a reason to translate everything again.
-    if (!last || !isDeepStrictEqual(last, next)) last = Object.freeze(next);
+    if (!isDeepStrictEqual(last, next)) last = Object.freeze(next);
     return last;
   });
   return {

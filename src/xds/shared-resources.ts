@@ -21,6 +21,8 @@ export interface SharedResources {
   /** By {@link appKey}. The list is the same object for as long as none of its instances changes. */
   readonly apps: ReadonlyMap<string, { readonly instances: readonly Instance[] }>;
   readonly placements: readonly ActorPlacement[];
+  /** True: calls go to another mesh's services and not to instances. */
+  readonly viaMesh: boolean;
   /** What `routes` was made of. They name apps and actor types, not instances, so most changes leave them alone. */
   readonly inputs: readonly unknown[];
 }
@@ -75,6 +77,7 @@ export function createSharedBuilder(): SharedBuilder {
       view,
       apps: apps.byKey(),
       placements,
+      viaMesh: model.profile.mtls === 'defer',
       clusters: stable(last?.clusters, named([...known.clusters, ...hosted.map((type) => type.cluster), ...external.clusters])),
       endpoints: stable(last?.endpoints, named([...known.endpoints, ...hosted.map((type) => type.endpoints)])),
       inputs,
@@ -92,7 +95,7 @@ export interface NodeEndpoints {
 
 /** @returns `before` itself while nothing that concerns this instance has changed */
 export function nodeEndpoints(instance: Instance, shared: SharedResources, before?: NodeEndpoints): NodeEndpoints {
-  const instances = shared.apps.get(appKey(instance))?.instances ?? [];
+  const instances = shared.viaMesh ? NOBODY : (shared.apps.get(appKey(instance))?.instances ?? NOBODY);
   const hosted = shared.placements.filter(({ hosts }) => hosts.some(({ instanceId }) => instanceId === instance.instanceId));
   const near = nearApps(instance, shared);
   const inputs = [instance, instances, ...hosted, ...near];
@@ -107,10 +110,10 @@ export function nodeEndpoints(instance: Instance, shared: SharedResources, befor
 }
 
 /** @returns the instances of each app whose callers prefer their own zone, if this caller says where it is */
-function nearApps(instance: Instance, { view, apps }: SharedResources): readonly (readonly Instance[])[] {
-  if (view.key === '' || !instance.labels[ZONE_LABEL]) return [];
-  return [...apps.values()]
-    .filter(({ instances: [first] }) => first && view.backendPolicy(first)?.preferLocal)
+function nearApps(instance: Instance, shared: SharedResources): readonly (readonly Instance[])[] {
+  if (shared.viaMesh || shared.view.key === '' || !instance.labels[ZONE_LABEL]) return [];
+  return [...shared.apps.values()]
+    .filter(({ instances: [first] }) => first && shared.view.backendPolicy(first)?.preferLocal)
     .map(({ instances }) => instances);
 }
 
@@ -118,6 +121,8 @@ function endpointsOf(instances: readonly Instance[], from: Viewpoint): Resource[
   const [first] = instances;
   return first ? [appEndpoints({ namespace: first.namespace, appId: first.appId, version: '' }, instances, from)] : [];
 }
+
+const NOBODY: readonly Instance[] = [];
 
 interface KnownApp {
   readonly instances: readonly Instance[];
@@ -156,7 +161,7 @@ function renewApp(before: KnownApp | undefined, instances: readonly Instance[], 
   const app = { namespace: first.namespace, appId: first.appId, version: '' };
   const tables = new Map<string, AppRoutes>();
   const routes = (namespace: string) => {
-    const table = tables.get(namespace) ?? appRoutes(app, namespace);
+    const table = tables.get(namespace) ?? appRoutes({ ...app, viaMesh: profile.mtls === 'defer' }, namespace);
     tables.set(namespace, table);
     return table;
   };

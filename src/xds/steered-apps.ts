@@ -51,9 +51,10 @@ export function createSteeredApps(): SteeredApps {
   };
   const endpointsOf = (app: AppRef, instances: readonly Instance[]) =>
     endpoints.get([instances], refKey(app), () => appEndpoints(app, instances));
-  const routesOf = (target: AppRef, traffic: AppTraffic, view: TrafficView) => {
+  const routesOf = (ref: AppRef, traffic: AppTraffic, view: TrafficView, { mtls }: MeshProfile) => {
+    const target = { ...ref, viaMesh: mtls === 'defer' };
     const hashes = [target, ...view.backends(traffic)].map((app) => view.backendPolicy(app)?.hash ?? []);
-    const signature = JSON.stringify([refKey(target), view.namespace, traffic, hashes]);
+    const signature = JSON.stringify([refKey(target), mtls, view.namespace, traffic, hashes]);
     return tables.get([], signature, () =>
       translateRoutes({ target, traffic, hashFor: (app) => view.backendPolicy(app)?.hash ?? [] }, view.namespace),
     );
@@ -66,14 +67,16 @@ export function createSteeredApps(): SteeredApps {
     const traffic = view.app(target) ?? (hashed ? NO_TRAFFIC : undefined);
     return {
       cluster: clusterTraffic(target, view) ? clusterOf(target, view, profile) : app.cluster,
-      routes: traffic ? routesOf(target, traffic, view) : app.routes(view.namespace),
+      routes: traffic ? routesOf(target, traffic, view, profile) : app.routes(view.namespace),
     };
   };
 
   return {
     apps(view, apps, profile) {
       const plain = [...apps.values()];
-      const endpoints = plain.map((app) => app.endpoints);
+      // Where its apps run, the other mesh knows.
+      const ours = profile.mtls !== 'defer';
+      const endpoints = ours ? plain.map((app) => app.endpoints) : [];
       if (view.key === '')
         return {
           clusters: plain.map(({ cluster }) => cluster),
@@ -86,10 +89,13 @@ export function createSteeredApps(): SteeredApps {
       const others = otherPlaces(view, plain, parents).filter((place) => !apps.has(refKey(place)));
       return {
         clusters: [...steered.map(({ cluster }) => cluster), ...others.map((place) => clusterOf(place, view, profile))],
-        endpoints: [...endpoints, ...others.map((place) => endpointsOf(place, apps.get(appKey(place))?.instances ?? NOBODY))],
+        endpoints: [
+          ...endpoints,
+          ...(ours ? others : []).map((place) => endpointsOf(place, apps.get(appKey(place))?.instances ?? NOBODY)),
+        ],
         routes: [
           ...steered.map(({ routes }) => routes),
-          ...parents.map((parent) => routesOf(parent, view.app(parent) ?? NO_TRAFFIC, view)),
+          ...parents.map((parent) => routesOf(parent, view.app(parent) ?? NO_TRAFFIC, view, profile)),
         ],
       };
     },

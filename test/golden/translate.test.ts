@@ -5,6 +5,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
 import type { ActorPlacement } from '../../src/model/mesh-model.js';
+import type { MeshSpec } from '../../src/model/mesh-profile.js';
 import type { Snapshot } from '../../src/xds/resource.js';
 import { type ResourceTypeName, resourceTypes } from '../../src/xds/resource-types.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
@@ -27,6 +28,8 @@ interface Case {
   readonly placements?: readonly ActorPlacement[];
   /** With it, mTLS is ours. */
   readonly trustDomain?: string;
+  /** The mesh switch, as it stands in a Configuration. */
+  readonly mesh?: MeshSpec;
   /** By app id: what its Configuration says. */
   readonly specs?: Readonly<Record<string, unknown>>;
   /** What all apps get, as it stands in files. */
@@ -42,6 +45,7 @@ describe.each(readdirSync(IN).map((file) => file.replace(/\.yaml$/, '')))('%s', 
     instances,
     placements = [],
     trustDomain,
+    mesh,
     specs,
     resources = '',
     show,
@@ -49,7 +53,7 @@ describe.each(readdirSync(IN).map((file) => file.replace(/\.yaml$/, '')))('%s', 
   const all = instances.map((partial) => instanceOf(partial));
   it.each(show)('the Envoy of %s', async (instanceId) => {
     const set = await resourcesOf(resources);
-    const model = withSpecs(modelOf(all, placements, set, resolveProfile(undefined, { trustDomain })), specs);
+    const model = withSpecs(modelOf(all, placements, set, resolveProfile(mesh, { trustDomain })), specs);
     const instance = all.find((it) => it.instanceId === instanceId);
     if (!instance) throw new Error(`${name}.yaml shows ${instanceId}, which is no instance of it`);
     const snapshot = createSnapshotBuilder().build(model, { role: 'envoy', ...instance });

@@ -12,6 +12,7 @@ import { sleep } from '../../src/lib/async.js';
 import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
 import type { ActorPlacement, ResourceSet } from '../../src/model/mesh-model.js';
+import type { MeshSpec } from '../../src/model/mesh-profile.js';
 import { LISTENERS } from '../../src/model/names.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
 import { addAdsService } from '../../src/xds/server.js';
@@ -44,6 +45,8 @@ export interface RigOptions {
   readonly caBundle?: string;
   /** With it, sidecars speak mTLS. */
   readonly trustDomain?: string;
+  /** The mesh switch, as it stands in a Configuration. */
+  readonly mesh?: MeshSpec;
   /** By app id: what its Configuration says from the start. */
   readonly specs?: Readonly<Record<string, unknown>>;
   /** What every app gets. */
@@ -175,13 +178,13 @@ function withSds(bootstrap: Readonly<Record<string, unknown>>, sdsSocket: string
 const say = (message: string, fields?: Record<string, unknown>) => console.error(message, fields ?? '');
 const consoleLogger = { debug: () => {}, info: say, warn: say, error: say, child: () => consoleLogger };
 
-async function startControl({ trustDomain, specs: firstSpecs = {}, resources: firstResources = NO_RESOURCES }: RigOptions) {
+async function startControl({ trustDomain, mesh, specs: firstSpecs = {}, resources: firstResources = NO_RESOURCES }: RigOptions) {
   const builder = createSnapshotBuilder();
   let instances: readonly Instance[] = [];
   let placements: readonly ActorPlacement[] = [];
   let specs = firstSpecs;
   let resources = firstResources;
-  const profile = resolveProfile(undefined, { trustDomain });
+  const profile = resolveProfile(mesh, { trustDomain });
   const make = () => withSpecs(modelOf(instances, placements, resources, profile), specs);
   let model = make();
   const listeners = new Set<() => void>();

@@ -13,6 +13,7 @@ import type { AppRef } from '../../model/traffic/route.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
 import { http1, http2 } from './http-options.js';
+import { meshService } from './mesh-service.js';
 import { upstreamTls } from './mtls.js';
 import { makeResource } from './resource.js';
 import { type ClusterTraffic, steerCluster } from './traffic/cluster.js';
@@ -41,7 +42,7 @@ const betweenSidecars = () =>
  */
 export function appClusterResource(app: AppRef, profile: MeshProfile, traffic?: ClusterTraffic): Resource {
   const name = refCluster(app);
-  const cluster = { ...baseApp, name, ...security(profile, [app]) };
+  const cluster = { ...baseApp, name, ...(profile.service ? meshService(app, profile.service) : security(profile, [app])) };
   return makeResource(messageTypes.cluster, name, traffic ? steerCluster(cluster, traffic) : cluster);
 }
 

@@ -17,7 +17,12 @@ import { duration, overwrite } from './values.js';
 export interface AppTarget {
   readonly namespace: string;
   readonly appId: string;
+  /** True: another mesh takes the call, and tells services apart by `Host`. */
+  readonly viaMesh?: boolean;
 }
+
+/** `Host` becomes the host name of the endpoint (mesh-service.ts). */
+export const HOST_OF_ENDPOINT = { $case: 'autoHostRewrite', value: true } as const;
 
 /** No limit: a call lasts as long as the app takes, and streams have no end. Envoy's default would be 15 seconds. */
 export const NO_TIMEOUT = duration(0);
@@ -54,8 +59,9 @@ const baseRoute = Route.fromPartial({});
 const baseMatch = RouteMatch.fromPartial({});
 const baseAction = RouteAction.fromPartial({});
 
-const toApp = ({ namespace, appId }: AppTarget): RouteAction => ({
+const toApp = ({ namespace, appId, viaMesh = false }: AppTarget): RouteAction => ({
   ...baseAction,
+  hostRewriteSpecifier: viaMesh ? HOST_OF_ENDPOINT : undefined,
   clusterSpecifier: { $case: 'cluster', value: appCluster(namespace, appId) } as const,
   timeout: NO_TIMEOUT,
 });

@@ -26,6 +26,24 @@ describe('the mesh profile', () => {
     expect(resolveProfile({ provider: 'istio', mtls: 'own' }, withCa)).toMatchObject({ mtls: 'own', trustDomain: 'weft.test' });
   });
 
+  it('sends calls to the service names of the mesh that does mTLS', () => {
+    expect(resolveProfile({ provider: 'linkerd' }, withCa).service).toEqual({
+      hostName: '{app}.{namespace}.svc.cluster.local',
+      port: 80,
+    });
+    expect(resolveProfile({ provider: 'generic', service: { port: 8080 } }, withCa).service?.port).toBe(8080);
+    expect(resolveProfile({ provider: 'istio', mtls: 'own' }, withCa).service).toBeUndefined();
+  });
+
+  it.each([
+    [{ mtls: 'defer' }, /spec\.mesh\.mtls: .*set provider/],
+    [{ provider: 'none', tracing: 'defer' }, /spec\.mesh\.tracing: .*set provider/],
+    [{ provider: 'istio', mtls: 'own', service: { port: 80 } }, /spec\.mesh\.service: .*set mtls: defer/],
+    [{ service: { port: 80 } }, /spec\.mesh\.service/],
+  ] as const)('refuses %j', (spec, message) => {
+    expect(() => resolveProfile(spec, withCa)).toThrow(message);
+  });
+
   it('cannot be changed', () => {
     expect(Object.isFrozen(resolveProfile(undefined, withCa))).toBe(true);
   });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type MeshSpec, meshProblem } from '../../mesh-profile.js';
 import { strict } from '../problem.js';
 import { duration, list, nameValue, optional, resource, text } from '../schema.js';
 
@@ -95,6 +96,19 @@ const mesh = strict({
   provider: optional(z.enum(['none', 'istio', 'linkerd', 'envoy-gateway', 'generic'])),
   mtls: optional(z.enum(['own', 'defer'])),
   tracing: optional(z.enum(['own', 'defer'])),
+  service: optional(
+    strict({
+      hostName: optional(
+        z.string().regex(/^(?=.*\{app\})(?:[A-Za-z0-9.-]|\{app\}|\{namespace\})+$/, {
+          error: 'expected a host name with {app} in it, such as {app}.{namespace}.svc.cluster.local; change it',
+        }),
+      ),
+      port: optional(z.number().int().min(1).max(65535)),
+    }),
+  ),
+}).superRefine((spec, context) => {
+  const problem = meshProblem(spec as MeshSpec);
+  if (problem) context.addIssue({ code: 'custom', path: [problem.field], message: problem.message });
 });
 
 export const configurationSchema = resource(['dapr.io/v1alpha1'], {

@@ -13,7 +13,7 @@ import { FractionalPercent_DenominatorType } from '../../../gen/envoy/type/v3/pe
 import { refCluster } from '../../../model/names.js';
 import type { HashSource } from '../../../model/traffic/backend-policy.js';
 import type { AppRoute, Backend, HeaderChange, Redirect } from '../../../model/traffic/route.js';
-import { NO_TIMEOUT } from '../route-target.js';
+import { HOST_OF_ENDPOINT, NO_TIMEOUT } from '../route-target.js';
 import { append, duration, overwrite } from '../values.js';
 import { redirectPath, rewritePath } from './path.js';
 import { type Attempts, retryPolicy } from './retry-policy.js';
@@ -49,6 +49,7 @@ const baseWeight = WeightedCluster_ClusterWeight.fromPartial({});
 
 export interface ActionContext extends Attempts {
   readonly pathBase: string;
+  readonly viaMesh: boolean;
   readonly hash: readonly HashSource[];
 }
 
@@ -56,14 +57,16 @@ export interface ActionContext extends Attempts {
 export function routeAction(
   route: AppRoute,
   backends: readonly Backend[],
-  { pathBase, hash, ...attempts }: ActionContext,
+  { pathBase, viaMesh, hash, ...attempts }: ActionContext,
 ): RouteAction {
   const { rewrite, mirrors } = route.filters;
+  const literal = rewrite?.hostname ? ({ $case: 'hostRewriteLiteral', value: rewrite.hostname } as const) : undefined;
   return {
     ...baseAction,
     clusterSpecifier: clusters(backends),
     ...rewritePath(route.match.path, pathBase, rewrite?.path),
-    ...(rewrite?.hostname ? { hostRewriteSpecifier: { $case: 'hostRewriteLiteral', value: rewrite.hostname } as const } : {}),
+    // The app sees its own address as Host either way; the other mesh must see the service's.
+    hostRewriteSpecifier: viaMesh ? HOST_OF_ENDPOINT : literal,
     requestMirrorPolicies: mirrors.map(({ app, perMillion }) =>
       RouteAction_RequestMirrorPolicy.fromPartial({
         cluster: refCluster(app),

@@ -99,7 +99,13 @@ function oneRoute(route: AppRoute, app: SteeredApp, { form, more, retry, attempt
   const weighted = backends.filter(({ weight }) => weight > 0);
   const [first] = weighted;
   if (!first) return { ...refusal(500, 'no backend has a weight', app.target, form, route.protocol), match };
-  const context = { pathBase: form.pathBase, hash: hashOf(weighted, app), retry, attemptMs };
+  const context = {
+    pathBase: form.pathBase,
+    viaMesh: app.target.viaMesh === true,
+    hash: hashOf(weighted, app),
+    retry,
+    attemptMs,
+  };
   return {
     ...baseRoute,
     match,
