@@ -10,6 +10,7 @@ export interface Mesh {
   startControlPlane(): Promise<CliProcess>;
   /** Ends the control plane with SIGKILL. */
   killControlPlane(): Promise<void>;
+  signalControlPlane(name: NodeJS.Signals): void;
   /** Starts a sidecar; does not wait for it. */
   sidecar(options: SidecarSpec): Promise<SidecarProcess>;
   /** Starts an app in this process. @returns its port */
@@ -65,6 +66,7 @@ export async function createMesh(options: { readonly controlPlane?: readonly str
       controlPlane?.signal('SIGKILL');
       await controlPlane?.exit();
     },
+    signalControlPlane: (name) => controlPlane?.signal(name),
     sidecar: (options) => startSidecar(world, options),
     async app(listener, at = 0) {
       const server = createServer((request, response) => {
