@@ -1,64 +1,34 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { exportPrivateKey, generateKeyPair, randomSerial, SIGNING_ALGORITHM, x509 } from '../../../src/lib/x509.js';
+import type { Issuer } from '../../../src/control/ca/authority.js';
 import { makeLeaf, tlsGet } from '../../support/certificates.js';
 import { createMesh, type Mesh } from '../../support/mesh.js';
 import { freePort } from '../../support/ports.js';
 
-const { KeyUsageFlags } = x509;
-
 let dir: string;
-let mesh: Mesh;
+let mesh: Mesh | undefined;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'weft-ca-'));
 });
 afterEach(async () => {
-  await mesh.close();
+  await mesh?.close();
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** A root that signs nothing but issuers, and an issuer: as companies have them. @returns the control plane's flags */
-async function companyCa(): Promise<{
-  readonly flags: readonly string[];
-  readonly issuer: { certificatePem: string; privateKeyPem: string };
-}> {
-  const certificate = async (name: string, parent?: { keys: Awaited<ReturnType<typeof generateKeyPair>>; subject: string }) => {
-    const keys = await generateKeyPair();
-    const made = await x509.X509CertificateGenerator.create({
-      serialNumber: randomSerial(),
-      subject: `CN=${name}`,
-      issuer: parent?.subject ?? `CN=${name}`,
-      notBefore: new Date(Date.now() - 3_600_000),
-      notAfter: new Date(Date.now() + 86_400_000),
-      publicKey: keys.publicKey,
-      signingKey: (parent?.keys ?? keys).privateKey,
-      signingAlgorithm: SIGNING_ALGORITHM,
-      extensions: [
-        new x509.BasicConstraintsExtension(true, undefined, true),
-        new x509.KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-      ],
-    });
-    return { keys, subject: made.subject, pem: made.toString('pem') };
-  };
-  const root = await certificate('Company root');
-  const issuing = await certificate('Company mesh issuer', root);
-  const write = (name: string, text: string) => {
-    writeFileSync(join(dir, name), text);
-    return join(dir, name);
-  };
-  const privateKeyPem = await exportPrivateKey(issuing.keys.privateKey);
-  const flags = [
-    ...['--trust-anchors-file', write('ca.crt', root.pem)],
-    ...['--issuer-certificate-file', write('issuer.crt', issuing.pem)],
-    ...['--issuer-key-file', write('issuer.key', privateKeyPem)],
-  ];
-  return { flags, issuer: { certificatePem: issuing.pem, privateKeyPem } };
+/** A root that signs nothing but issuers, and an issuer, as `certs/make-ca.mjs` makes them. @returns the control plane's flags */
+function companyCa(): { readonly flags: readonly string[]; readonly issuer: Issuer } {
+  const out = join(dir, 'company');
+  const printed = execFileSync(process.execPath, ['certs/make-ca.mjs', '--out', out, '--name', 'Company'], { encoding: 'utf8' });
+  const [, , ...flags] = printed.trim().split(' ');
+  const read = (name: string) => readFileSync(join(out, name), 'utf8');
+  return { flags, issuer: { certificatePem: read('issuer.crt'), privateKeyPem: read('issuer.key') } };
 }
 
 it('signs with an own CA below its own root, and knows no other', async () => {
-  const { flags, issuer } = await companyCa();
+  const { flags, issuer } = companyCa();
   mesh = await createMesh({ controlPlane: [...flags, '--trust-domain', 'company.example'] });
   const appPort = await mesh.app((request, response) => response.end(String(request.headers['dapr-caller-app-id'])));
   const inbound = await mesh.world.port();
@@ -71,6 +41,15 @@ it('signs with an own CA below its own root, and knows no other', async () => {
   // The company may give certificates to others too; those are no apps of this mesh.
   expect(await tlsGet(inbound, await makeLeaf(issuer, { uris: ['spiffe://company.example/laptop/7'] }))).toBe('refused');
   expect(await tlsGet(inbound, await makeLeaf(issuer, { dns: ['www.company.example'] }))).toBe('refused');
+});
+
+it('is made for development by a script that leaves no key where it does not belong', () => {
+  companyCa();
+  expect(statSync(join(dir, 'company', 'issuer.key')).mode & 0o777).toBe(0o600);
+  const make = (...args: string[]) => spawnSync(process.execPath, ['certs/make-ca.mjs', ...args], { encoding: 'utf8' });
+  expect(make('--out', join(dir, 'company')).stderr).toContain('is there already');
+  expect(make('--out', 'certs').stderr).toContain('inside the repository');
+  expect(make().stderr).toContain('--out DIR is missing');
 });
 
 it('joins with a token from where the control plane keeps no socket, and says what it needs without one', async () => {
