@@ -267,6 +267,22 @@ export const errorTable = {
     'pubsub',
     'error when publishing to topic {topic} in pubsub {name}: {err}',
   ),
+  // Secrets
+  secretStoreNotConfigured: legacy(
+    500,
+    g.failedPrecondition,
+    'ERR_SECRET_STORES_NOT_CONFIGURED',
+    'secret store is not configured',
+  ),
+  secretStoreNotFound: legacy(
+    401,
+    g.invalidArgument,
+    'ERR_SECRET_STORE_NOT_FOUND',
+    'failed finding secret store with key {name}',
+  ),
+  secretDenied: legacy(403, g.permissionDenied, 'ERR_PERMISSION_DENIED', 'access denied by policy to get "{key}" from "{name}"'),
+  secretGet: legacy(500, g.internal, 'ERR_SECRET_GET', 'failed getting secret with key {key} from secret store {name}: {err}'),
+  secretGetAll: legacy(500, g.internal, 'ERR_SECRET_GET', 'failed getting secrets from secret store {name}: {err}'),
   // Actors
   actorRuntimeNotFound: legacy(
     500,

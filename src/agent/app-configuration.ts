@@ -1,4 +1,5 @@
 import type { ConfigSource } from '../blocks/config-source.js';
+import type { SecretScope } from '../blocks/secrets/scopes.js';
 import { type ApiBlock, apiBlock } from '../model/access/api-rules.js';
 import type { ConfigurationSpec } from '../model/configuration.js';
 import { metricsEnabled, type TelemetrySpec } from '../model/telemetry.js';
@@ -9,6 +10,8 @@ export interface AppConfigurationView {
   enabledFeatures(): readonly string[];
   /** `spec.metrics.enabled`, under either of its names. */
   metricsEnabled(): boolean;
+  /** `spec.secrets.scopes`: which secrets the app may read. */
+  secretScopes(): readonly SecretScope[] | undefined;
   /** What `spec.api` blocks now. */
   readonly blocked: { readonly http: ApiBlock; readonly grpc: ApiBlock };
   /** Calls back after every change. @returns stop listening */
@@ -16,6 +19,7 @@ export interface AppConfigurationView {
 }
 
 interface Spec extends TelemetrySpec, ConfigurationSpec {
+  readonly secrets?: { readonly scopes?: readonly SecretScope[] };
   readonly features?: readonly { readonly name?: string; readonly enabled?: boolean }[];
 }
 
@@ -41,6 +45,7 @@ export function followConfiguration(source: ConfigSource): AppConfigurationView 
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    secretScopes: () => spec.secrets?.scopes,
     metricsEnabled: () => metricsEnabled(spec),
     enabledFeatures: () => (spec.features ?? []).filter(({ enabled }) => enabled).map(({ name }) => name ?? ''),
   };

@@ -82,6 +82,11 @@ class Configuration implements ConfigClient {
     this.#held.set(kind, { apply: generic, versions: new Map(), tail: Promise.resolve(), answered: false });
   }
 
+  refresh(kind: ConfigKind, name: string): void {
+    // A name that is asked for is sent, whatever was said of it before.
+    this.#stream?.write(DeltaDiscoveryRequest.fromPartial({ typeUrl: resourceTypes[kind], resourceNamesSubscribe: [name] }));
+  }
+
   start(): void {
     const { channel, logger } = this.#options;
     // The Attach stream tells about the same control plane; one of the two is enough.

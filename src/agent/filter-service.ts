@@ -3,6 +3,7 @@ import { invokeMethods } from '../api/grpc/invoke.js';
 import { metaMethods } from '../api/grpc/meta.js';
 import { countGrpc } from '../api/grpc/observe.js';
 import { pubsubMethods } from '../api/grpc/pubsub.js';
+import { secretMethods } from '../api/grpc/secrets.js';
 import { type ApiGrpcServer, createGrpcServer } from '../api/grpc/server.js';
 import { stateMethods } from '../api/grpc/state.js';
 import { actorRoutes } from '../api/http/actors.js';
@@ -11,6 +12,7 @@ import { invokeFallback } from '../api/http/invoke.js';
 import { metaRoutes } from '../api/http/meta.js';
 import { countHttp } from '../api/http/observe.js';
 import { pubsubRoutes } from '../api/http/pubsub.js';
+import { secretRoutes } from '../api/http/secrets.js';
 import { type ApiHttpServer, createHttpServer } from '../api/http/server.js';
 import { stateRoutes } from '../api/http/state.js';
 import { type ActorApp, createActorApp } from '../blocks/actors/app-http.js';
@@ -31,6 +33,7 @@ import {
   countTurns,
 } from '../blocks/observe/count.js';
 import { createPubSubService } from '../blocks/pubsub/service.js';
+import { createSecretService } from '../blocks/secrets/service.js';
 import { createStateService } from '../blocks/state/service.js';
 import { componentTypes } from '../components/index.js';
 import { sleep } from '../lib/async.js';
@@ -109,7 +112,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     source: config,
     types: componentTypes,
     deps: { appId, namespace, instanceId, dataDir: weftDir('data'), logger },
-    resiliency: { observer: countResiliency(metrics, namespace) },
+    resiliency: countResiliency(metrics, namespace),
   });
   countComponents(host, metrics);
   const where = { namespace, host };
@@ -138,6 +141,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     isActive: actors.isActive,
     ttlEnabled: () => configuration.enabledFeatures().includes('ActorStateTTL'),
   });
+  const secrets = createSecretService({ host, scopes: configuration.secretScopes });
   const runtime = createRuntime({
     options,
     health: deps.health,
@@ -160,6 +164,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       ...metaRoutes(runtime),
       ...stateRoutes(state),
       ...pubsubRoutes(pubsub),
+      ...secretRoutes(secrets),
       ...actorRoutes({ runtime: actors, state: actorState, relay }),
     ],
     fallback: invokeFallback(relay),
@@ -175,6 +180,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const methods = [
     metaMethods(runtime),
     stateMethods(state),
+    secretMethods(secrets),
     pubsubMethods(pubsub),
     actorMethods({ state: actorState, loopback }),
     invokeMethods(createInvokeService(loopback)),

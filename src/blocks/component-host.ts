@@ -1,15 +1,18 @@
 import { messageOf } from '../errors.js';
 import { Component, type ComponentResiliency } from '../gen/weft/config/v1/config.js';
 import { deferred, withDeadline } from '../lib/async.js';
-import { systemClock } from '../lib/clock.js';
+import { type Clock, systemClock } from '../lib/clock.js';
 import { isTruthy } from '../lib/duration.js';
 import type { ComponentDeps } from './component.js';
 import { type HostedComponent, loadComponent } from './component-loader.js';
+import { loadRounds, takesSecrets } from './component-order.js';
+import { ComponentRetries } from './component-retries.js';
 import type { SecretResolver } from './component-spec.js';
-import { type Block, type ComponentTypes, POLICY_TYPE } from './component-types.js';
+import { type Block, type ComponentTypes, componentType, POLICY_TYPE } from './component-types.js';
 import type { ConfigChange, ConfigSource } from './config-source.js';
-import { ComponentPolicies, type ComponentPoliciesDeps } from './resiliency/component-policies.js';
-import { resilientPubSub, resilientStore } from './resiliency/components.js';
+import { ComponentPolicies } from './resiliency/component-policies.js';
+import { resilientPubSub, resilientSecrets, resilientStore } from './resiliency/components.js';
+import type { ResiliencyObserver } from './resiliency/policy.js';
 
 export type { HostedComponent } from './component-loader.js';
 
@@ -31,6 +34,7 @@ export interface ComponentHost {
   /** @returns undefined when no such component is in force */
   state(name: string): HostedComponent<'state'> | undefined;
   pubsub(name: string): HostedComponent<'pubsub'> | undefined;
+  secrets(name: string): HostedComponent<'secrets'> | undefined;
   /** Every component of `block`. */
   all<B extends Block>(block: B): readonly HostedComponent<B>[];
   /** The one state store with `actorStateStore: "true"`. */
@@ -61,9 +65,12 @@ export interface ComponentHostOptions {
   readonly deps: ComponentDeps;
   /** Default: `process.env`. */
   readonly env?: Readonly<Record<string, string | undefined>>;
-  readonly resolveSecret?: SecretResolver;
-  /** Of resiliency policies; defaults: the clock and `Math.random`. */
-  readonly resiliency?: Partial<ComponentPoliciesDeps>;
+  /** Of what resiliency policies do. */
+  readonly resiliency?: ResiliencyObserver;
+  /** Default: the clock. */
+  readonly clock?: Clock;
+  /** In [0, 1). Default: `Math.random`. */
+  readonly random?: () => number;
 }
 
 const LISTENER_LIMIT_MS = 5_000;
@@ -92,13 +99,19 @@ class Host implements ComponentHost {
   readonly #loaded = deferred<void>();
   readonly #state = new Map<string, HostedComponent<'state'>>();
   readonly #pubsub = new Map<string, HostedComponent<'pubsub'>>();
+  readonly #secrets = new Map<string, HostedComponent<'secrets'>>();
+  readonly #retries: ComponentRetries;
+  /** The end of the queue of loads: a retry must not run beside a change. */
+  #turn: Promise<unknown> = Promise.resolve();
   #actorStore: HostedComponent<'state'> | undefined;
   #retiring: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: ComponentHostOptions) {
     this.#options = options;
-    this.#policies = new ComponentPolicies({ clock: systemClock, random: Math.random, ...options.resiliency });
+    const { clock = systemClock, random = Math.random, resiliency: observer } = options;
+    this.#policies = new ComponentPolicies({ clock, random, observer });
+    this.#retries = new ComponentRetries({ clock, random, load: (key, resource) => this.#retry(key, resource) });
   }
 
   state(name: string): HostedComponent<'state'> | undefined {
@@ -109,9 +122,17 @@ class Host implements ComponentHost {
     return this.#pubsub.get(name);
   }
 
+  secrets(name: string): HostedComponent<'secrets'> | undefined {
+    return this.#secrets.get(name);
+  }
+
   all<B extends Block>(block: B): readonly HostedComponent<B>[] {
-    const map: ReadonlyMap<string, HostedComponent> = block === 'state' ? this.#state : this.#pubsub;
-    return [...map.values()] as unknown as HostedComponent<B>[];
+    const maps: Readonly<Record<Block, ReadonlyMap<string, HostedComponent>>> = {
+      state: this.#state,
+      pubsub: this.#pubsub,
+      secrets: this.#secrets,
+    };
+    return [...maps[block].values()] as unknown as HostedComponent<B>[];
   }
 
   actorStateStore(): HostedComponent<'state'> | undefined {
@@ -137,31 +158,98 @@ class Host implements ComponentHost {
   }
 
   /** One change of the config source. What can be loaded is in force afterwards, whatever became of the rest. @throws Error with every failure */
-  async apply(change: ConfigChange<Component>): Promise<void> {
+  apply(change: ConfigChange<Component>): Promise<void> {
+    return this.#inTurn(() => this.#applyNow(change));
+  }
+
+  #inTurn<T>(action: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(action);
+    this.#turn = turn.catch(() => {});
+    return turn;
+  }
+
+  async #applyNow(change: ConfigChange<Component>): Promise<void> {
     if (this.#closed) return;
     for (const key of change.removed) {
       this.#failures.delete(key);
+      this.#retries.cancel(key);
       await this.#put(key, undefined);
     }
-    const results = await Promise.all([...change.updated].map(([key, resource]) => this.#prepare(key, resource)));
-    // Actor stores last: one change may take `actorStateStore` off one component and put it on another.
-    results.sort((a, b) => Number(wantsActors(a)) - Number(wantsActors(b)));
     const refused: string[] = [];
-    for (const result of results) {
-      const failure = result.failure ?? (result.entry && this.#refusal(result.entry.hosted));
-      if (failure === undefined) {
-        this.#failures.delete(result.key);
-        if (result.entry) await this.#put(result.key, result.entry);
-        continue;
+    for (const round of loadRounds([...change.updated])) {
+      const results = await Promise.all(round.map(([key, resource]) => this.#prepare(key, resource)));
+      // Actor stores last: one change may take `actorStateStore` off one component and put it on another.
+      results.sort((a, b) => Number(wantsActors(a)) - Number(wantsActors(b)));
+      for (const result of results) {
+        const failure = await this.#settle(result);
+        if (failure === undefined) this.#retries.cancel(result.key);
+        else {
+          this.#tryAgainLater(result);
+          if (!result.resource.ignoreErrors) refused.push(failure);
+        }
       }
-      if (result.entry) await result.entry.hosted.slot.component.close();
-      const error = `component ${result.resource.name} (${result.resource.source || 'no file'}): ${failure}`;
-      this.#failures.set(result.key, { name: result.resource.name, error });
-      if (result.resource.ignoreErrors) this.#options.deps.logger.warn('component left out', { error });
-      else refused.push(error);
     }
     this.#loaded.resolve();
     if (refused.length > 0) throw new Error(refused.join('; '));
+  }
+
+  /** Brings in force what was prepared. @returns why it cannot be */
+  async #settle({ key, resource, entry, failure = entry && this.#refusal(entry.hosted) }: Prepared): Promise<string | undefined> {
+    if (failure === undefined) {
+      this.#failures.delete(key);
+      if (entry) await this.#put(key, entry);
+      return undefined;
+    }
+    if (entry) await entry.hosted.slot.component.close();
+    const error = `component ${resource.name} (${resource.source || 'no file'}): ${failure}`;
+    this.#failures.set(key, { name: resource.name, error });
+    return error;
+  }
+
+  #tryAgainLater({ key, resource }: Prepared): void {
+    const { logger } = this.#options.deps;
+    const error = this.#failures.get(key)?.error;
+    if (!this.#isKnown(resource)) {
+      this.#retries.cancel(key);
+      logger.warn('component left out', { error });
+      return;
+    }
+    const ms = this.#retries.schedule(key, resource);
+    logger.warn('component left out, it will be tried again', { error, in_ms: Math.round(ms) });
+  }
+
+  /** One that no version of this sidecar can load is not worth another try. */
+  #isKnown({ type, version }: Component): boolean {
+    try {
+      return componentType(this.#options.types, type, version) !== undefined;
+    } catch {
+      return false;
+    }
+  }
+
+  #retry(key: string, resource: Component): Promise<boolean> {
+    return this.#inTurn(async () => {
+      // Removed, or another one came, while this waited for its turn.
+      if (this.#closed || !this.#retries.isWaiting(key, resource)) return true;
+      const { logger } = this.#options.deps;
+      const error = await this.#settle(await this.#prepare(key, resource));
+      if (error !== undefined) {
+        logger.warn('component still cannot be loaded, it will be tried again', { error });
+        return false;
+      }
+      logger.info('component loaded after all', { component: resource.name });
+      if (!resource.ignoreErrors) this.#options.source.refresh?.('component', key);
+      return true;
+    });
+  }
+
+  async #secretOf(store: string, secret: string, key: string): Promise<string> {
+    const hosted = this.#secrets.get(store);
+    if (!hosted) throw new Error('there is no such secret store in force');
+    const values = await hosted.slot.track(hosted.component.get(secret, {}));
+    const value = values[key];
+    if (!value) throw new Error(`it has no key ${key}, or an empty one`);
+    return value;
   }
 
   /** Components stay as they are, and connected; only how they are called changes. @throws Error; then nothing has changed */
@@ -172,6 +260,7 @@ class Host implements ComponentHost {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#retries.close();
     for (const key of [...this.#entries.keys()]) await this.#put(key, undefined);
     await this.#retiring;
   }
@@ -179,7 +268,8 @@ class Host implements ComponentHost {
   async #prepare(key: string, resource: Component): Promise<Prepared> {
     const content = contentOf(resource);
     if (this.#entries.get(key)?.content === content) return { key, resource };
-    const { types, deps, env = process.env, resolveSecret } = this.#options;
+    const { types, deps, env = process.env } = this.#options;
+    const resolveSecret: SecretResolver = (...reference) => this.#secretOf(...reference);
     try {
       return { key, resource, entry: { content, hosted: await loadComponent(resource, types, { deps, env, resolveSecret }) } };
     } catch (error) {
@@ -210,6 +300,8 @@ class Host implements ComponentHost {
     if (subject === undefined) return;
     const kind = next ? (previous ? 'replaced' : 'added') : 'removed';
     await this.#tell({ kind, block: subject.block, name: subject.name });
+    if (next && subject.block === 'secrets')
+      this.#retries.hurry((resource) => takesSecrets(resource) && resource.secretStore === subject.name);
     if (previous) this.#retiring = Promise.all([this.#retiring, previous.slot.retire(previous.name, this.#options.deps.logger)]);
   }
 
@@ -220,15 +312,18 @@ class Host implements ComponentHost {
     armed.inbound = inbound;
     if (!outbound) armed.component = slot.component;
     else if (isBlock(hosted, 'state')) armed.component = resilientStore(hosted.slot.component, outbound, slot.retired);
+    else if (isBlock(hosted, 'secrets')) armed.component = resilientSecrets(hosted.slot.component, outbound, slot.retired);
     else if (isBlock(hosted, 'pubsub')) armed.component = resilientPubSub(hosted.slot.component, outbound, slot.retired);
   }
 
   #index(): void {
     this.#state.clear();
     this.#pubsub.clear();
+    this.#secrets.clear();
     this.#actorStore = undefined;
     for (const { hosted } of this.#entries.values()) {
       if (isBlock(hosted, 'pubsub')) this.#pubsub.set(hosted.name, hosted);
+      if (isBlock(hosted, 'secrets')) this.#secrets.set(hosted.name, hosted);
       if (isBlock(hosted, 'state')) this.#state.set(hosted.name, hosted);
       if (isActorStore(hosted)) this.#actorStore = hosted;
     }

@@ -1,8 +1,9 @@
+import { messageOf } from '../errors.js';
 import type { Component } from '../gen/weft/config/v1/config.js';
 import { withDeadline } from '../lib/async.js';
 import type { ComponentFactory, ComponentSpec, LoadedComponent } from './component.js';
 import { ComponentSlot } from './component-slot.js';
-import { resolveSpec, type SpecContext, usesNamespace } from './component-spec.js';
+import { resolveSpec, type SpecContext, usesNamespace, withoutSecrets } from './component-spec.js';
 import { type Block, type BlockComponents, type ComponentType, type ComponentTypes, componentType } from './component-types.js';
 import type { Policy } from './resiliency/policy.js';
 import { keyPrefix } from './state/keys.js';
@@ -49,9 +50,13 @@ async function make(
   { block, load }: ComponentType,
   context: SpecContext,
 ): Promise<{ spec: ComponentSpec; component: LoadedComponent }> {
-  const spec = await resolveSpec(resource, context);
+  const { spec, secrets } = await resolveSpec(resource, context);
   if (block === 'state') keyPrefix(spec, context.deps);
   const factory: ComponentFactory<LoadedComponent> = await load();
   const logger = context.deps.logger.child({ component: resource.name });
-  return { spec, component: await factory(spec, { ...context.deps, logger }) };
+  try {
+    return { spec, component: await factory(spec, { ...context.deps, logger }) };
+  } catch (error) {
+    throw secrets.length === 0 ? error : new Error(withoutSecrets(messageOf(error), secrets));
+  }
 }

@@ -1,34 +1,46 @@
 import { randomUUID } from 'node:crypto';
+import { messageOf } from '../errors.js';
 import type { Component, MetadataItem } from '../gen/weft/config/v1/config.js';
 import type { ComponentDeps, ComponentSpec } from './component.js';
+import { isReserved } from './component-environment.js';
 
 /** Looks a secret up for a component; a secret store block supplies it. @throws Error when there is no such secret */
 export type SecretResolver = (store: string, secret: string, key: string) => Promise<string>;
 
+/** A spec, and which of its values nobody may see. */
+export interface ResolvedSpec {
+  readonly spec: ComponentSpec;
+  readonly secrets: readonly string[];
+}
+
 export interface SpecContext {
   readonly deps: ComponentDeps;
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly resolveSecret?: SecretResolver | undefined;
+  readonly resolveSecret: SecretResolver;
 }
 
 /**
  * @returns the spec that a component factory gets: references resolved, placeholders filled in, metadata names in lower case
  * @throws Error that names the metadata item that cannot be resolved
  */
-export async function resolveSpec(component: Component, context: SpecContext): Promise<ComponentSpec> {
+export async function resolveSpec(component: Component, context: SpecContext): Promise<ResolvedSpec> {
   const metadata = new Map<string, string>();
+  const secrets: string[] = [];
   for (const item of component.metadata) {
     const name = item.name.toLowerCase();
     if (metadata.has(name)) throw new Error(`metadata ${item.name} stands there twice`);
-    metadata.set(name, fill(await resolveItem(item, component, context), context));
+    const value = await resolveItem(item, component, context);
+    if (item.from?.$case === 'secretKeyRef') secrets.push(value);
+    // A secret is not ours to read, so what looks like a placeholder in it is none.
+    metadata.set(name, item.from?.$case === 'secretKeyRef' ? value : fill(value, context));
   }
-  return {
-    name: component.name,
-    type: component.type,
-    version: component.version || 'v1',
-    metadata,
-    source: component.source,
-  };
+  const { name, type, version, source } = component;
+  return { spec: { name, type, version: version || 'v1', metadata, source }, secrets };
+}
+
+/** @returns `text` without the secrets: a component's error may quote what it was given */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  return secrets.reduce((left, secret) => (secret === '' ? left : left.replaceAll(secret, '(secret)')), text);
 }
 
 /** @returns whether a value asks for `{namespace}`, which also puts the namespace before topics (reference §2.3) */
@@ -46,20 +58,22 @@ async function resolveItem(item: MetadataItem, component: Component, context: Sp
       return environment(item.name, from.value, context.env);
     case 'secretKeyRef': {
       const { name, key } = from.value;
-      if (context.resolveSecret === undefined)
-        throw new Error(
-          `metadata ${item.name} refers to secret ${name}, but no secret store is there; give the value or an envRef`,
-        );
-      return context.resolveSecret(component.secretStore, name, key || name);
+      const place = `metadata ${item.name} refers to secret ${name}`;
+      if (component.secretStore === '')
+        throw new Error(`${place}, but no store is named; add auth: { secretStore: <component> }`);
+      try {
+        return await context.resolveSecret(component.secretStore, name, key || name);
+      } catch (error) {
+        throw new Error(`${place} of store ${component.secretStore}: ${messageOf(error)}`);
+      }
     }
   }
 }
 
 /** An environment may hold Dapr's own secrets, so these names are never handed to components (reference §4.1). */
 function environment(item: string, name: string, env: SpecContext['env']): string {
-  const refused = name === 'APP_API_TOKEN' || name.startsWith('DAPR_') || name.includes(' ');
   const allowed = env.DAPR_ENV_KEYS?.split(/[\s,]+/).filter(Boolean);
-  if (refused || (allowed && !allowed.includes(name)))
+  if (isReserved(name) || (allowed && !allowed.includes(name)))
     throw new Error(`metadata ${item} may not refer to environment variable ${name}`);
   return env[name] ?? '';
 }

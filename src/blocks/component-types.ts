@@ -1,11 +1,13 @@
 import type { ComponentFactory } from './component.js';
 import type { PubSub } from './pubsub/contract.js';
+import type { SecretStore } from './secrets/contract.js';
 import type { StateStore } from './state/contract.js';
 
 /** What each block's components implement. A new block adds one line here and one list entry a component. */
 export interface BlockComponents {
   readonly state: StateStore;
   readonly pubsub: PubSub;
+  readonly secrets: SecretStore;
 }
 
 export type Block = keyof BlockComponents;
@@ -21,7 +23,11 @@ export type ComponentType = {
 }[Block];
 
 /** What the names of Dapr's default resiliency policies call a block's components (reference §4.4). */
-export const POLICY_TYPE: Readonly<Record<Block, string>> = { state: 'Statestore', pubsub: 'Pubsub' };
+export const POLICY_TYPE: Readonly<Record<Block, string>> = {
+  state: 'Statestore',
+  pubsub: 'Pubsub',
+  secrets: 'Secretstore',
+};
 
 /** By Dapr's type name, such as `state.sqlite`. */
 export type ComponentTypes = Readonly<Record<string, ComponentType>>;

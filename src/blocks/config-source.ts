@@ -35,4 +35,6 @@ export type ConfigApply<T> = (change: ConfigChange<T>) => Promise<void>;
 export interface ConfigSource {
   /** At most one applier a kind. Its first call comes with the first response, which may be empty. */
   on<K extends ConfigKind>(kind: K, apply: ConfigApply<ConfigKinds[K]>): void;
+  /** What was refused is in force after all: asks for it once more, so that it can be acknowledged. */
+  refresh?(kind: ConfigKind, name: string): void;
 }

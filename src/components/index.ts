@@ -18,4 +18,14 @@ export const componentTypes: ComponentTypes = {
     versions: ['v1'],
     load: async () => (await import('./pubsub/sqlite.js')).createSqlitePubSub,
   },
+  'secretstores.local.env': {
+    block: 'secrets',
+    versions: ['v1'],
+    load: async () => (await import('./secretstores/local-env.js')).createEnvSecretStore,
+  },
+  'secretstores.local.file': {
+    block: 'secrets',
+    versions: ['v1'],
+    load: async () => (await import('./secretstores/local-file.js')).createFileSecretStore,
+  },
 };

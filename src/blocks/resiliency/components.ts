@@ -1,4 +1,5 @@
 import type { PublishRequest, PubSub } from '../pubsub/contract.js';
+import type { SecretStore } from '../secrets/contract.js';
 import { EtagError, type StateStore } from '../state/contract.js';
 import type { Policy } from './policy.js';
 
@@ -33,6 +34,15 @@ export function resilientPubSub(broker: PubSub, policy: Policy, signal: AbortSig
     subscribe: (request, handler) => broker.subscribe(request, handler),
     close: () => broker.close(),
   } satisfies PubSub;
+}
+
+export function resilientSecrets(store: SecretStore, policy: Policy, signal: AbortSignal): SecretStore {
+  return {
+    capabilities: store.capabilities,
+    get: (name, metadata) => policy.run(() => store.get(name, metadata), { signal }),
+    getAll: (metadata) => policy.run(() => store.getAll(metadata), { signal }),
+    close: () => store.close(),
+  } satisfies SecretStore;
 }
 
 type BulkPublish = NonNullable<PubSub['bulkPublish']>;

@@ -2,10 +2,13 @@ import { describe, expect, it } from 'vitest';
 import type { ComponentSpec } from '../../../src/blocks/component.js';
 import { type ComponentEvent, createComponentHost } from '../../../src/blocks/component-host.js';
 import type { ComponentTypes } from '../../../src/blocks/component-types.js';
+import type { SecretStore } from '../../../src/blocks/secrets/contract.js';
 import { EtagError, type StateStore } from '../../../src/blocks/state/contract.js';
 import { Component, ComponentResiliency } from '../../../src/gen/weft/config/v1/config.js';
+import { silentLogger } from '../../../src/telemetry/logger.js';
 import { componentDeps } from '../../support/component-deps.js';
 import { component, fakeConfigSource } from '../../support/config-source.js';
+import { createFakeClock } from '../../support/fake-clock.js';
 
 interface Made {
   readonly spec: ComponentSpec;
@@ -16,6 +19,11 @@ interface Made {
 /** A host on stores that only record what becomes of them. */
 function rig(env: Record<string, string> = {}) {
   const made: Made[] = [];
+  const secrets: Record<string, Record<string, string>> = { db: { db: 's3cret', user: 'me' } };
+  const clock = createFakeClock();
+  const logged: string[] = [];
+  const note = (message: string, fields?: Record<string, unknown>) =>
+    void logged.push(`${message} ${JSON.stringify(fields ?? {})}`);
   const type = (capabilities: StateStore['capabilities']): ComponentTypes[string] => ({
     block: 'state',
     versions: ['v1'],
@@ -34,9 +42,32 @@ function rig(env: Record<string, string> = {}) {
       return store;
     },
   });
-  const types: ComponentTypes = { 'state.full': type(['ETAG', 'TRANSACTIONAL']), 'state.plain': type(['ETAG']) };
-  const source = fakeConfigSource();
-  const host = createComponentHost({ source, types, deps: componentDeps('/nowhere', 'orders'), env });
+  const vault: ComponentTypes[string] = {
+    block: 'secrets',
+    versions: ['v1'],
+    load: async () => async (spec) => {
+      if (spec.metadata.has('fail')) throw new Error(spec.metadata.get('fail'));
+      return {
+        capabilities: [],
+        async get(name) {
+          if (!secrets[name]) throw new Error(`secret ${name} not found`);
+          return secrets[name];
+        },
+        getAll: async () => secrets,
+        close: async () => {},
+      } satisfies SecretStore;
+    },
+  };
+  const types: ComponentTypes = {
+    'secretstores.test': vault,
+    'state.full': type(['ETAG', 'TRANSACTIONAL']),
+    'state.plain': type(['ETAG']),
+  };
+  const refreshed: string[] = [];
+  const source = { ...fakeConfigSource(), refresh: (kind: string, name: string) => void refreshed.push(`${kind} ${name}`) };
+  const logger = { ...silentLogger, info: note, warn: note, error: note, child: () => logger };
+  const deps = { ...componentDeps('/nowhere', 'orders'), logger };
+  const host = createComponentHost({ source, types, deps, env, clock, random: () => 0 });
   const events: ComponentEvent[] = [];
   host.onChange((event) => void events.push(event));
   const push = (...components: Component[]) =>
@@ -47,7 +78,7 @@ function rig(env: Record<string, string> = {}) {
       {},
       names.map((name) => `default/${name}`),
     );
-  return { host, made, push, remove, events, source };
+  return { host, made, push, remove, events, source, secrets, clock, refreshed, logged };
 }
 
 describe('the component host', () => {
@@ -130,7 +161,7 @@ describe('the component host', () => {
   it('names the nearest type when it does not know one, and the versions it knows', async () => {
     const { push } = rig();
     await expect(push(component('a', 'state.fulll'))).rejects.toThrow('unknown type state.fulll; did you mean state.full?');
-    await expect(push(component('a', 'queue.something'))).rejects.toThrow('known types: state.full, state.plain');
+    await expect(push(component('a', 'queue.something'))).rejects.toThrow('known types: secretstores.test, state.full, state.plain');
     await expect(push({ ...component('a', 'state.full'), version: 'v2' })).rejects.toThrow('known: v1');
     await expect(push(component('a', 'constructor'))).rejects.toThrow('unknown type');
   });
@@ -172,13 +203,6 @@ describe('the component host', () => {
     await expect(push(bad)).rejects.toThrow('may not refer to environment variable DAPR_API_TOKEN');
   });
 
-  it('says what is missing when a component wants a secret', async () => {
-    const { push } = rig();
-    const wants = component('a', 'state.full');
-    wants.metadata.push({ name: 'password', from: { $case: 'secretKeyRef', value: { name: 'db', key: '' } } });
-    await expect(push(wants)).rejects.toThrow('component a (resources/components.yaml): metadata password refers to secret db');
-  });
-
   it('refuses a key prefix that could be mistaken for a key', async () => {
     const { push } = rig();
     await expect(push(component('a', 'state.full', { keyPrefix: 'a||b' }))).rejects.toThrow("can't contain '||'");
@@ -195,6 +219,108 @@ describe('the component host', () => {
   });
 });
 
+/** Adds metadata `item` from the secret of a store. */
+function withSecret(base: Component, secret: string, store = 'vault', key = '', item = 'password'): Component {
+  const metadata = [...base.metadata, { name: item, from: { $case: 'secretKeyRef' as const, value: { name: secret, key } } }];
+  return { ...base, metadata, secretStore: store };
+}
+
+describe('secrets in metadata', () => {
+  it('are resolved by the store that is named, whatever stands first, and are nobody’s placeholders', async () => {
+    const { made, push, secrets } = rig();
+    secrets.odd = { odd: '{uuid}' };
+    const wants = withSecret(withSecret(component('a', 'state.full'), 'db', 'vault', 'user', 'name'), 'odd', 'vault', 'odd');
+    await push(wants, component('vault', 'secretstores.test'));
+    expect(Object.fromEntries(made[0]?.spec.metadata ?? [])).toEqual({ name: 'me', password: '{uuid}' });
+  });
+
+  it.each([
+    [withSecret(component('a', 'state.full'), 'db', ''), 'no store is named; add auth: { secretStore: <component> }'],
+    [withSecret(component('a', 'state.full'), 'db', 'other'), 'of store other: there is no such secret store in force'],
+    [
+      withSecret(component('a', 'state.full'), 'nope'),
+      'metadata password refers to secret nope of store vault: secret nope not found',
+    ],
+    [withSecret(component('a', 'state.full'), 'db', 'vault', 'pin'), 'it has no key pin, or an empty one'],
+  ])('say what is missing', async (wants, message) => {
+    const { push } = rig();
+    await expect(push(component('vault', 'secretstores.test'), wants)).rejects.toThrow(message);
+  });
+
+  it('of two stores that want each other are an error and no hang', async () => {
+    const { host, push } = rig();
+    const one = withSecret(component('one', 'secretstores.test'), 'db', 'two');
+    const two = withSecret(component('two', 'secretstores.test'), 'db', 'one');
+    await expect(push(one, two, component('a', 'state.full'))).rejects.toThrow('there is no such secret store in force');
+    expect(host.list().map(({ name }) => name)).toEqual(['a']);
+  });
+
+  it('do not stand in what a component says about them', async () => {
+    const { host, push, logged } = rig();
+    const wants = withSecret(component('a', 'state.full'), 'db', 'vault', 'db', 'fail');
+    await expect(push(component('vault', 'secretstores.test'), wants)).rejects.toThrow('(secret)');
+    expect(JSON.stringify([host.failures(), logged])).not.toContain('s3cret');
+  });
+});
+
+describe('a component that fails to load', () => {
+  const waits = () => new Promise((resolve) => setImmediate(resolve));
+
+  it('is tried again after longer and longer waits until it loads; then what was refused is acknowledged', async () => {
+    const { host, push, secrets, clock, refreshed, logged } = rig();
+    await push(component('vault', 'secretstores.test'));
+    await expect(push(withSecret(component('a', 'state.full'), 'late'))).rejects.toThrow('secret late not found');
+    const tries = () => logged.filter((line) => line.startsWith('component still')).length;
+    const after: number[] = [];
+    for (let half = 1; after.length < 4; half++) {
+      clock.advance(500);
+      await waits();
+      if (tries() > after.length) after.push(half / 2);
+    }
+    expect(after).toEqual([0.5, 1.5, 3.5, 7.5]);
+    secrets.late = { late: 'x' };
+    clock.advance(60_000);
+    await expect.poll(() => host.state('a')?.name).toBe('a');
+    expect([host.failures(), refreshed, clock.pending]).toEqual([[], ['component default/a'], 0]);
+  });
+
+  it('with ignoreErrors is no trouble for the others, and comes later all the same', async () => {
+    const { host, push, secrets, clock, refreshed } = rig();
+    const late = { ...withSecret(component('a', 'state.full'), 'late'), ignoreErrors: true };
+    await push(component('vault', 'secretstores.test'), late, component('b', 'state.full'));
+    expect(host.failures().map(({ name }) => name)).toEqual(['a']);
+    secrets.late = { late: 'x' };
+    clock.advance(1000);
+    await expect.poll(() => host.list().map(({ name }) => name)).toEqual(['a', 'b', 'vault']);
+    expect(refreshed).toEqual([]);
+  });
+
+  it('is tried at once when the secret store that it waits for comes', async () => {
+    const { host, push, clock } = rig();
+    await expect(push(withSecret(component('a', 'state.full'), 'db'))).rejects.toThrow('there is no such secret store');
+    await push(component('vault', 'secretstores.test'));
+    clock.advance(0);
+    await expect.poll(() => host.state('a')?.name).toBe('a');
+  });
+
+  it('is not tried again once its resource is another one or gone, nor when its type is unknown, nor after the end', async () => {
+    const { host, push, remove, clock } = rig();
+    await expect(push(component('x', 'state.nonsense'))).rejects.toThrow('unknown type');
+    expect(clock.pending).toBe(0);
+    const bad = component('a', 'state.full', { fail: 'x' });
+    await expect(push(bad)).rejects.toThrow();
+    expect(clock.pending).toBe(1);
+    await push(component('a', 'state.full'));
+    expect(clock.pending).toBe(0);
+    await expect(push(bad)).rejects.toThrow();
+    await remove('a');
+    expect(clock.pending).toBe(0);
+    await expect(push(bad)).rejects.toThrow();
+    await host.close();
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe('resiliency of a component', () => {
   const twice = ComponentResiliency.fromPartial({ outbound: { retry: { name: 'twice', maxRetries: 2 } } });
   const opens = (trip: string) =>
@@ -208,7 +334,7 @@ describe('resiliency of a component', () => {
   });
 
   it('comes and goes without a reconnect, whatever arrives first', async () => {
-    const { host, made, push, source } = rig();
+    const { host, made, push, source, clock } = rig();
     await source.push('resiliency', { 'default/a': twice });
     await push(component('a', 'state.full'), component('b', 'state.full'));
     const [a, b] = made as [Made, Made];
@@ -221,7 +347,12 @@ describe('resiliency of a component', () => {
       },
     });
     const hosted = host.state('a');
-    expect(await hosted?.component.get('k')).toMatchObject({ etag: '1' });
+    const result = hosted?.component.get('k');
+    for (let tries = 2; tries <= 3; tries++) {
+      await expect.poll(() => clock.pending).toBe(1);
+      clock.advance(0);
+    }
+    expect(await result).toMatchObject({ etag: '1' });
     expect(calls).toBe(3);
     expect(host.state('b')?.component).toBe(b.store);
     await source.push('resiliency', {}, ['default/a']);
