@@ -161,7 +161,9 @@ describe('the component host', () => {
   it('names the nearest type when it does not know one, and the versions it knows', async () => {
     const { push } = rig();
     await expect(push(component('a', 'state.fulll'))).rejects.toThrow('unknown type state.fulll; did you mean state.full?');
-    await expect(push(component('a', 'queue.something'))).rejects.toThrow('known types: secretstores.test, state.full, state.plain');
+    await expect(push(component('a', 'queue.something'))).rejects.toThrow(
+      'known types: secretstores.test, state.full, state.plain',
+    );
     await expect(push({ ...component('a', 'state.full'), version: 'v2' })).rejects.toThrow('known: v1');
     await expect(push(component('a', 'constructor'))).rejects.toThrow('unknown type');
   });
