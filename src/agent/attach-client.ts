@@ -1,6 +1,12 @@
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import { UsageError } from '../errors.js';
-import { type AttachRequest, type AttachResponse, type Instance, RegistryClient } from '../gen/weft/registry/v1/registry.js';
+import {
+  type AttachRequest,
+  type AttachResponse,
+  type Instance,
+  type LocalFiles,
+  RegistryClient,
+} from '../gen/weft/registry/v1/registry.js';
 import { deferred, sleep } from '../lib/async.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { ControlPlaneChannel } from './control-plane-channel.js';
@@ -112,6 +118,8 @@ class Attachment implements AttachClient {
       };
       stream.on('data', ({ event }: AttachResponse) => {
         if (event?.$case === 'accepted') {
+          const unknown = unknownFilters(this.#instance.localFiles, event.value.localFiles);
+          if (unknown.length > 0) return this.#onRejected([olderControlPlane(unknown)], true);
           noteOpen();
           heart.start(event.value.heartbeatMs, event.value.leaseTtlMs);
           this.#accepted.resolve();
@@ -177,3 +185,11 @@ function createHeart(stream: Stream, onLease: (validUntil: number) => void) {
     stop: () => clearInterval(timer),
   };
 }
+
+/** @returns the files of ours that the control plane did not say it puts into the listeners */
+const unknownFilters = (ours: LocalFiles | undefined, theirs: LocalFiles | undefined): readonly string[] =>
+  Object.entries(ours ?? {}).flatMap(([name, path]) => (path && theirs?.[name as keyof LocalFiles] !== path ? [name] : []));
+
+/** Without these filters Envoy would let calls through unchecked, so the sidecar rather ends. */
+const olderControlPlane = (names: readonly string[]): string =>
+  `the control plane is older than this sidecar and does not know ${names.join(', ')}, so Envoy would pass calls without the token check; update the control plane first`;

@@ -111,7 +111,7 @@ function createSession(call: AttachCall, options: AttachOptions, deps: AttachDep
     lease = result;
     logger.info('instance attached', { app_id: instance.appId, namespace: instance.namespace, instance: instance.instanceId });
     const { heartbeatMs, leaseTtlMs, controlPlaneId } = options;
-    reply({ $case: 'accepted', value: { heartbeatMs, leaseTtlMs, controlPlaneId } });
+    reply({ $case: 'accepted', value: { heartbeatMs, leaseTtlMs, controlPlaneId, localFiles: instance.localFiles } });
   }
 
   return {

@@ -7,6 +7,7 @@ import {
   type AttachRequest,
   type AttachResponse,
   Instance,
+  type LocalFiles,
   RegistryService,
 } from '../../../src/gen/weft/registry/v1/registry.js';
 import { silentLogger } from '../../../src/telemetry/logger.js';
@@ -68,8 +69,8 @@ afterEach(() => {
   server.forceShutdown();
 });
 
-const start = () => {
-  client = startAttachClient({ channel, instance: Instance.fromPartial({ appId: 'orders' }), logger: silentLogger });
+const start = (localFiles?: LocalFiles) => {
+  client = startAttachClient({ channel, instance: Instance.fromPartial({ appId: 'orders', localFiles }), logger: silentLogger });
   return client;
 };
 
@@ -131,4 +132,13 @@ it('waits for the withdrawal no longer than it was told', async () => {
   const before = performance.now();
   await attach.withdraw(100);
   expect(performance.now() - before).toBeGreaterThanOrEqual(95);
+});
+
+it('goes on only when the control plane says that its listeners check the tokens', async () => {
+  const localFiles = { apiTokenFilter: '/run/api-token.json', appTokenFilter: '' };
+  // One of an older release takes the instance and says nothing of files (F13).
+  await expect(start(localFiles).accepted).rejects.toThrow(/older than this sidecar and does not know apiTokenFilter.*update/);
+  client?.close();
+  answer = (event) => (event.$case === 'instance' ? { ...accepted, value: { ...accepted.value, localFiles } } : orderly(event));
+  await start(localFiles).accepted;
 });
