@@ -33,12 +33,16 @@ export function prepareMessage(subscription: TopicSubscription, router: Router, 
   const { pubsubName, topic } = subscription;
   const raw = isTruthy(metadataValue(subscription.metadata, 'rawpayload'));
   const envelope = readEnvelope(raw ? wrapRawMessage(message, topic, pubsubName) : message.data);
-  if (!envelope) return { kind: 'done', outcome: { kind: 'retry', reason: 'the message is not a CloudEvent in JSON' } };
+  if (!envelope) return { kind: 'done', outcome: { kind: 'retry', reason: notAnEnvelope(message) } };
   if (isExpired(envelope, nowMs)) return { kind: 'done', outcome: { kind: 'drop', reason: 'the event has expired' } };
   const path = router.route(() => envelope.parsed());
   if (path === undefined) return { kind: 'done', outcome: { kind: 'drop', reason: 'no route matches the event' } };
   return { kind: 'event', raw, event: { envelope, pubsubName, topic, path, metadata: message.metadata } };
 }
+
+/** The broker may be shared, and what others publish there need not be an event. Of the content only its size is told. */
+const notAnEnvelope = ({ data, contentType = 'no content type' }: Message): string =>
+  `the message is not a CloudEvent in JSON (${data.length} bytes, ${contentType}); if its publisher sends none, give the subscription the metadata rawPayload: "true"`;
 
 /** @returns the value of a metadata name whatever its case; `name` in lower case */
 export function metadataValue(metadata: Readonly<Record<string, string>>, name: string): string | undefined {

@@ -7,6 +7,8 @@ import { bulkSettings, type TopicSubscription, withDefault } from './subscriptio
 
 /** Subscriptions that the app itself names (reference §2.3): GET /dapr/subscribe, or ListTopicSubscriptions. */
 
+const NOT_UP_YET: ReadonlySet<number> = new Set([502, 503, 504]);
+
 /** @throws Error when the app cannot be reached; the caller tries again */
 export async function listHttpSubscriptions(
   http: HttpChannel,
@@ -20,6 +22,8 @@ export async function listHttpSubscriptions(
     timeoutMs: 10_000,
   });
   if (reply.status === 404) return [];
+  // What a framework or a proxy says for an app that is not up yet is no answer of the app's.
+  if (NOT_UP_YET.has(reply.status)) throw new Error(`app answered GET /dapr/subscribe with status ${reply.status}`);
   if (reply.status !== 200) {
     logger.error(`app answered GET /dapr/subscribe with status ${reply.status}, taken as no subscriptions`);
     return [];

@@ -71,7 +71,8 @@ class Service implements PubSubService {
   #programmatic: readonly TopicSubscription[] | undefined;
   #wanted: ReadonlyMap<string, Wanted> = new Map();
   #running: AbortController | undefined;
-  #asking = false;
+  /** The question that is under way, and for which `start` it is. */
+  #asking: { readonly signal: AbortSignal; readonly done: Promise<void> } | undefined;
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(options: PubSubServiceOptions) {
@@ -155,11 +156,18 @@ class Service implements PubSubService {
     return turn;
   }
 
-  async #askApp(): Promise<void> {
-    const { host, logger } = this.#options;
+  /** Resolves when the app has answered, whoever asked it. */
+  #askApp(): Promise<void> {
+    const { host } = this.#options;
     const signal = this.#running?.signal;
-    if (!signal || this.#asking || this.#programmatic || host.all('pubsub').length === 0) return;
-    this.#asking = true;
+    if (!signal || this.#programmatic || host.all('pubsub').length === 0) return Promise.resolve();
+    // A question of before a stop may still be open: its answer will count for nothing.
+    if (this.#asking?.signal !== signal) this.#asking = { signal, done: this.#ask(signal) };
+    return this.#asking.done;
+  }
+
+  async #ask(signal: AbortSignal): Promise<void> {
+    const { logger } = this.#options;
     const wait = backoff({ initialMs: 200, maxMs: 5_000 });
     while (!signal.aborted && !this.#programmatic) {
       try {
@@ -170,7 +178,7 @@ class Service implements PubSubService {
         await sleep(50 + wait.next(), signal);
       }
     }
-    this.#asking = false;
+    if (this.#asking?.signal === signal) this.#asking = undefined;
   }
 
   async #listed(): Promise<readonly TopicSubscription[]> {

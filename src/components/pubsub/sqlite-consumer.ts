@@ -30,6 +30,7 @@ const TROUBLE_PAUSE_MS = 1_000;
 /** One subscription: claims messages while it has room, holds their leases while handlers run, settles them. */
 export class SqliteConsumer implements BrokerSubscription {
   readonly #options: ConsumerOptions;
+  #group: Group;
   readonly #stopping = new AbortController();
   readonly #underWay = new Map<number, Promise<void>>();
   readonly #renewal: NodeJS.Timeout;
@@ -41,20 +42,19 @@ export class SqliteConsumer implements BrokerSubscription {
 
   constructor(options: ConsumerOptions) {
     this.#options = options;
+    this.#group = options.group;
     // One listener a message under way is what it is for, not a leak.
     setMaxListeners(0, this.#stopping.signal);
     // Three chances a lease.
     this.#renewal = setInterval(() => this.#renew(), options.options.processingTimeout / 3);
-    this.#presence = setInterval(
-      () => this.#settle(() => options.rows.seen(options.group, options.consumerId)),
-      SEEN_INTERVAL_MS,
-    );
+    const presenceMs = Math.min(SEEN_INTERVAL_MS, options.options.consumerExpiry / 3);
+    this.#presence = setInterval(() => this.#showPresence(), Math.max(presenceMs, 1));
     this.#renewal.unref();
     this.#presence.unref();
   }
 
   get topic(): string {
-    return this.#options.group.topic;
+    return this.#group.topic;
   }
 
   /** Something may be there to claim. @param certainly true: a look into the file first is not worth it */
@@ -80,9 +80,9 @@ export class SqliteConsumer implements BrokerSubscription {
 
   /** Also sets the alarm for the next message that becomes due by itself. */
   #hasWork(): boolean {
-    const { database, rows, group } = this.#options;
+    const { database, rows } = this.#options;
     try {
-      const outlook = database.run(() => rows.outlook(group));
+      const outlook = database.run(() => rows.outlook(this.#group));
       if (outlook instanceof Promise) {
         // Locked for a moment: whoever locks it is about to write.
         outlook.catch(() => {});
@@ -98,14 +98,14 @@ export class SqliteConsumer implements BrokerSubscription {
   }
 
   async #claim(): Promise<void> {
-    const { writer, rows, group, owner } = this.#options;
+    const { writer, rows, owner } = this.#options;
     this.#again = false;
     let full = false;
     try {
       const claimed = await writer.write(() => {
         // As late as possible: by now there may be room for more, or the subscription may have been stopped.
         const limit = this.#stopped ? 0 : this.#room();
-        const found = limit > 0 ? rows.claim({ group, owner, limit }) : [];
+        const found = limit > 0 ? rows.claim({ group: this.#group, owner, limit }) : [];
         full = found.length === limit;
         return found;
       });
@@ -128,7 +128,8 @@ export class SqliteConsumer implements BrokerSubscription {
   }
 
   async #handle({ id, attempt, message }: Claimed): Promise<void> {
-    const { handler, rows, group, owner, options } = this.#options;
+    const { handler, rows, owner, options } = this.#options;
+    const group = this.#group;
     try {
       await handler(message, this.#stopping.signal);
     } catch {
@@ -153,8 +154,19 @@ export class SqliteConsumer implements BrokerSubscription {
   }
 
   #renew(): void {
-    const { rows, group, owner } = this.#options;
-    if (this.#underWay.size > 0) void this.#settle(() => rows.renew(group, owner));
+    const { rows, owner } = this.#options;
+    if (this.#underWay.size > 0) void this.#settle(() => rows.renew(this.#group, owner));
+  }
+
+  /** A group that was forgotten all the same (the machine slept, say) is made again: without it nothing would ever come. */
+  #showPresence(): void {
+    const { rows, consumerId, logger } = this.#options;
+    void this.#settle(() => {
+      if (this.#stopped || rows.seen(this.#group, consumerId)) return;
+      this.#group = rows.group(this.topic, consumerId);
+      logger.warn('this consumer group was forgotten and is made again, from now on', { topic: this.topic, consumerId });
+      setImmediate(() => this.wake());
+    });
   }
 
   #wakeIn(ms: number): void {
@@ -173,14 +185,14 @@ export class SqliteConsumer implements BrokerSubscription {
   }
 
   async #stop(deadlineMs: number): Promise<void> {
-    const { rows, group, owner, onStop } = this.#options;
+    const { rows, owner, onStop } = this.#options;
     clearTimeout(this.#alarm);
     onStop();
     await withDeadline(this.#drained(), deadlineMs, 'handlers under way').catch(() => {});
     this.#stopping.abort();
     clearInterval(this.#renewal);
     clearInterval(this.#presence);
-    await this.#settle(() => rows.giveBack(group, owner));
+    await this.#settle(() => rows.giveBack(this.#group, owner));
   }
 
   async #drained(): Promise<void> {

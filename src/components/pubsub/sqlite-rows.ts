@@ -146,9 +146,9 @@ export class BrokerRows {
     this.#sql.renew.run([this.#now() + this.#limits.processingTimeout, group.id, owner]);
   }
 
-  /** Says that the group has consumers. */
-  seen(group: Group, consumerId: string): void {
-    this.#sql.seen.run([this.#now(), group.topicId, consumerId]);
+  /** Says that the group has consumers. @returns false when it has been forgotten */
+  seen(group: Group, consumerId: string): boolean {
+    return this.#sql.seen.run([this.#now(), group.topicId, consumerId]).changes > 0;
   }
 
   /** Removes what nobody will read, at most `limit` messages a topic. @returns whether there may be more */

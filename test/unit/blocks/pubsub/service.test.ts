@@ -94,6 +94,74 @@ describe('which subscriptions are in force', () => {
     expect([calls, service.subscriptions().length]).toEqual([3, 1]);
   });
 
+  it('come when the app was stopped while it was asked and answers the next question only', async () => {
+    const list = JSON.stringify([{ pubsubname: 'pubsub', topic: 't', route: '/t' }]);
+    const app = await subscribingApp(undefined);
+    const http = { ...(app.channel as Extract<typeof app.channel, { kind: 'http' }>).http };
+    let calls = 0;
+    let answerFirst = () => {};
+    http.request = () => {
+      calls += 1;
+      const reply = { status: 200, headers: {}, body: Buffer.from(list) };
+      return calls > 1
+        ? Promise.resolve(reply)
+        : new Promise((resolve) => (answerFirst = () => resolve({ ...reply, status: 404 })));
+    };
+    const { service } = await pubsubFixture({ app: { kind: 'http', http } });
+    const first = service.start();
+    await eventually(() => expect(calls).toBe(1));
+    await service.stop(0);
+    await service.start();
+    answerFirst();
+    await first;
+    expect(service.subscriptions().map(({ topic }) => topic)).toEqual(['t']);
+  });
+
+  it.each([502, 503, 504])('are asked for again when the app says %d, which means that it is not up yet', async (status) => {
+    const list = JSON.stringify([{ pubsubname: 'pubsub', topic: 't', route: '/t' }]);
+    const app = await subscribingApp(undefined);
+    const http = { ...(app.channel as Extract<typeof app.channel, { kind: 'http' }>).http };
+    let calls = 0;
+    http.request = async () => ({ status: ++calls < 3 ? status : 200, headers: {}, body: Buffer.from(list) });
+    const { service } = await pubsubFixture({ app: { kind: 'http', http } });
+    await service.start();
+    expect([calls, service.subscriptions().length]).toEqual([3, 1]);
+  });
+
+  it.each(['pubsub.in-memory', 'pubsub.sqlite'])(
+    'lose nothing that is published once start has said so, however it raced: %s',
+    async (type) => {
+      const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+      const rounds = Array.from({ length: 24 }, async (_, round) => {
+        const app = await subscribingApp([{ pubsubname: 'late', topic: 'orders', route: '/t' }]);
+        const slow = { ...(app.channel as Extract<typeof app.channel, { kind: 'http' }>).http };
+        const { request } = slow;
+        slow.request = async (call) => {
+          if (call.path === '/dapr/subscribe') await pause((round % 4) * 7);
+          return request(call);
+        };
+        const { service, source } = await pubsubFixture({ app: { kind: 'http', http: slow }, components: {} });
+        const load = source.push('component', { 'default/late': component('late', type) });
+        const subscribe = source.push('subscription', { 'default/sub': subscription({ pubsubName: 'late', topic: 'other' }) });
+        await pause((round % 3) * 3);
+        if (round % 2 === 0) await load;
+        const first = service.start();
+        if (round % 3 === 0) {
+          await pause(round % 5);
+          await service.stop(50);
+        }
+        await Promise.all([load, subscribe, first]);
+        await service.start();
+        await eventually(() => expect(service.subscriptions()).toHaveLength(2));
+        await pause(0);
+        await service.publish(publishing({ round }, { pubsubName: 'late' }));
+        await eventually(() => expect(app.events()).toHaveLength(1));
+      });
+      await Promise.all(rounds);
+    },
+    20_000,
+  );
+
   it('are none before start and after stop, and the app is asked anew by the next start', async () => {
     const app = await subscribingApp([{ pubsubname: 'pubsub', topic: 'orders', route: '/t' }]);
     const { service } = await pubsubFixture({ app: app.channel });

@@ -54,6 +54,18 @@ describe('the SQLite broker', () => {
     await eventually(() => expect(got).toEqual(['hello']), 900);
   });
 
+  it('makes a group again that was forgotten under a living consumer', async () => {
+    const dir = testDir();
+    const broker = await open(dir, { consumerExpiry: '300ms' });
+    const { got } = await collect(broker);
+    const db = new Database(join(dir, 'broker.db'));
+    db.exec('DELETE FROM consumer_groups');
+    db.close();
+    await eventually(() => expect(read(dir, 'SELECT id FROM consumer_groups')).toHaveLength(1));
+    await broker.publish(message('hello'));
+    await eventually(() => expect(got).toEqual(['hello']));
+  });
+
   it('removes what every group has read, and keeps what one has not', async () => {
     const dir = testDir();
     const broker = await open(dir);
