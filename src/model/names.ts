@@ -14,6 +14,10 @@ export const LOCAL_APP_CLUSTER = 'local|app';
 /** The filter service over its Unix socket: HTTP/1.1 API, and gRPC API. */
 export const SERVICE_HTTP_CLUSTER = 'local|service-http';
 export const SERVICE_GRPC_CLUSTER = 'local|service-grpc';
+/** The middleware server in the filter service. */
+export const EXT_PROC_CLUSTER = 'local|ext-proc';
+/** @returns the cluster of a server that middleware asks: token issuers and the like, by their origin */
+export const middlewareCluster = (origin: string): string => `middleware|${origin}`;
 /** The control plane; stands in the bootstrap. No `|`: Envoy makes this the `:authority` of its stream, and Node's HTTP/2 refuses it there. */
 export const ADS_CLUSTER = 'weft-control-plane';
 
@@ -30,6 +34,7 @@ export const LISTENERS = {
   apiGrpc: 'api-grpc',
   inbound: 'inbound',
   loopback: 'loopback',
+  door: 'door',
   self: 'self',
 } as const;
 export const ROUTES = { outbound: 'outbound', outboundGrpc: 'outbound-grpc', inbound: 'inbound' } as const;
@@ -42,6 +47,8 @@ export const HEADERS = {
   actor: 'x-weft-actor',
   /** A host's answer that it is not the actor's owner and has not run the turn: the sender's Envoy tries again. Clients never see it. */
   actorMoved: 'x-weft-actor-moved',
+  /** Which middleware Envoy asks for; among metadata of its stream to the middleware server, not of a call. */
+  middleware: 'x-weft-middleware',
 } as const;
 
 export type NodeRole = 'envoy' | 'service';

@@ -5,6 +5,7 @@ import { debounce } from '../control/debounce.js';
 import { startStatusServer } from '../control/http-server.js';
 import { buildMeshModel } from '../control/mesh-model.js';
 import { createControlPlaneMetrics } from '../control/metrics.js';
+import { pipelineStatus } from '../control/pipeline-status.js';
 import { createPlacement, filePlacementStore } from '../control/placement.js';
 import { createRegistry } from '../control/registry.js';
 import { createResourceCatalog, type ResourceLoader, type ResourcePaths } from '../control/resource-catalog.js';
@@ -103,13 +104,18 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
   const ads = addAdsService(server, { source, logger, metrics: metrics.ads, peerCheck, notePeer });
   started = true;
   let measuring = false;
+  let pipelines: readonly string[] = [];
+  const problems = () => [...catalog.problems(), ...pipelines];
   function rebuild(): void {
     const startedAt = clock.now();
     source.set(model());
+    const found = pipelineStatus(source.current());
+    for (const problem of found) if (!pipelines.includes(problem)) logger.error('middleware not applied', { problem });
+    pipelines = found;
     metrics.registry({
       instances: registry.instances().length,
       expired: registry.expired(),
-      problems: catalog.problems().length,
+      problems: problems().length,
     });
     if (measuring) return;
     measuring = true;
@@ -151,7 +157,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     const status = {
       model: source.current,
       proxies: ads.status,
-      problems: catalog.problems,
+      problems,
       metrics,
       wallClock: Date.now,
       mtls: security.status,

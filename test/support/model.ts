@@ -49,7 +49,7 @@ export function instanceOf(
       apiAddress: '127.0.0.1',
       httpPort: 3500,
       grpcPort: 50001,
-      sockets: { serviceHttp: socket('api'), serviceGrpc: socket('grpc'), loopback: socket('loop'), self: socket('self') },
+      sockets: { serviceHttp: socket('api'), serviceGrpc: socket('grpc'), loopback: socket('loop'), self: socket('self'), door: socket('door'), extProc: socket('ext') },
     }),
     lease: 'live',
     ...partial,

@@ -6,6 +6,14 @@ import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
 import { Action as RbacAction } from '../../gen/envoy/config/rbac/v3/rbac.js';
 import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
+import { ExtensionWithMatcher } from '../../gen/envoy/extensions/common/matching/v3/extension_matcher.js';
+import { Gzip } from '../../gen/envoy/extensions/compression/gzip/compressor/v3/gzip.js';
+import { Compressor } from '../../gen/envoy/extensions/filters/http/compressor/v3/compressor.js';
+import { CredentialInjector } from '../../gen/envoy/extensions/filters/http/credential_injector/v3/credential_injector.js';
+import { ExternalProcessor } from '../../gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc.js';
+import { HTTPFault } from '../../gen/envoy/extensions/filters/http/fault/v3/fault.js';
+import { JwtAuthentication } from '../../gen/envoy/extensions/filters/http/jwt_authn/v3/config.js';
+import { OAuth2 } from '../../gen/envoy/extensions/filters/http/oauth2/v3/oauth.js';
 import { RBAC } from '../../gen/envoy/extensions/filters/http/rbac/v3/rbac.js';
 import { Router } from '../../gen/envoy/extensions/filters/http/router/v3/router.js';
 import {
@@ -14,6 +22,7 @@ import {
 } from '../../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session.js';
 import { HttpConnectionManager } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { RBAC as NetworkRbac } from '../../gen/envoy/extensions/filters/network/rbac/v3/rbac.js';
+import { OAuth2 as InjectedOAuth2 } from '../../gen/envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.js';
 import { CookieBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie.js';
 import { HeaderBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/header/v3/header.js';
 import { PreviousHostsPredicate } from '../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
@@ -32,6 +41,7 @@ import {
 } from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import { HttpProtocolOptions } from '../../gen/weft/envoy/v1/http_protocol_options.js';
+import { LocalRateLimit } from '../../gen/weft/envoy/v1/local_rate_limit.js';
 import { SetConnectionState } from '../../gen/weft/envoy/v1/set_filter_state.js';
 
 /** What ts-proto generates for a message. */
@@ -75,6 +85,18 @@ export const messageTypes = {
   uriSanInput: type('envoy.extensions.matching.common_inputs.ssl.v3.UriSanInput', Empty),
   // Its one field is a text.
   celFilter: type('envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter', StringValue),
+  extensionWithMatcher: type('envoy.extensions.common.matching.v3.ExtensionWithMatcher', ExtensionWithMatcher),
+  // It has no fields.
+  skipFilter: type('envoy.extensions.filters.common.matcher.action.v3.SkipFilter', Empty),
+  localRateLimit: type('envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit', LocalRateLimit),
+  jwtAuthn: type('envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication', JwtAuthentication),
+  oauth2: type('envoy.extensions.filters.http.oauth2.v3.OAuth2', OAuth2),
+  credentialInjector: type('envoy.extensions.filters.http.credential_injector.v3.CredentialInjector', CredentialInjector),
+  injectedOauth2: type('envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2', InjectedOAuth2),
+  compressor: type('envoy.extensions.filters.http.compressor.v3.Compressor', Compressor),
+  gzip: type('envoy.extensions.compression.gzip.compressor.v3.Gzip', Gzip),
+  extProc: type('envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', ExternalProcessor),
+  fault: type('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault),
   headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
   earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),
   statefulSession: type('envoy.extensions.filters.http.stateful_session.v3.StatefulSession', StatefulSession),

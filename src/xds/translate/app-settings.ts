@@ -1,7 +1,9 @@
 import type { ConfigurationSpec } from '../../model/configuration.js';
 import type { Instance } from '../../model/instance.js';
-import type { Component, MeshModel } from '../../model/mesh-model.js';
+import type { MeshModel } from '../../model/mesh-model.js';
 import type { MeshProfile } from '../../model/mesh-profile.js';
+import { isMiddleware } from '../../model/middleware/kinds.js';
+import { type PipelineSpec, pipelineSteps, type Step } from '../../model/middleware/pipeline.js';
 import { usesSessions } from '../../model/traffic/document.js';
 
 /** What decides, beside the instance itself, how its listeners look. */
@@ -13,8 +15,8 @@ export interface AppSettings {
   readonly sessions: boolean;
   /** It may call services outside of the mesh. */
   readonly callsOut: boolean;
-  /** Components that its pipelines may name. */
-  readonly middleware: readonly Component[];
+  /** The handlers of its pipelines, in their order. */
+  readonly pipelines: { readonly http: readonly Step[]; readonly app: readonly Step[] };
   /** What all this was made of. */
   readonly inputs: readonly unknown[];
 }
@@ -26,11 +28,15 @@ export function appSettings(model: MeshModel, instance: Instance, before?: AppSe
   const { policies, components } = model.resourcesFor(instance);
   const sessions = usesSessions(policies);
   const callsOut = policies.some(({ kind }) => kind === 'HTTPEndpoint');
-  const middleware = components.filter(({ type }) => type.startsWith('middleware.http.'));
-  const inputs = [profile, specJson, sessions, callsOut, ...middleware];
+  const middleware = components.filter(({ type }) => isMiddleware(type));
+  const local = middleware.length > 0 ? JSON.stringify(instance.middleware) : '';
+  const inputs = [profile, specJson, sessions, callsOut, local, ...middleware];
   if (before && sameItems(before.inputs, inputs)) return before;
   const spec = JSON.parse(specJson || '{}') as ConfigurationSpec;
-  return { profile, spec, sessions, callsOut, middleware, inputs };
+  const steps = (which: 'http' | 'app', pipeline: PipelineSpec | undefined) =>
+    pipelineSteps({ spec: pipeline, components: middleware, local: instance.middleware, before: before?.pipelines[which] });
+  const pipelines = { http: steps('http', spec.httpPipeline), app: steps('app', spec.appHttpPipeline) };
+  return { profile, spec, sessions, callsOut, pipelines, inputs };
 }
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]) =>

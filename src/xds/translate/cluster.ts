@@ -8,7 +8,14 @@ import { HttpProtocolOptions } from '../../gen/envoy/extensions/upstreams/http/v
 import type { ActorPlacement } from '../../gen/weft/config/v1/config.js';
 import type { Instance } from '../../model/instance.js';
 import type { MeshProfile } from '../../model/mesh-profile.js';
-import { actorCluster, LOCAL_APP_CLUSTER, refCluster, SERVICE_GRPC_CLUSTER, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
+import {
+  actorCluster,
+  EXT_PROC_CLUSTER,
+  LOCAL_APP_CLUSTER,
+  refCluster,
+  SERVICE_GRPC_CLUSTER,
+  SERVICE_HTTP_CLUSTER,
+} from '../../model/names.js';
 import type { AppRef } from '../../model/traffic/route.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
@@ -70,6 +77,12 @@ export function localClusters(instance: Instance): readonly Resource[] {
     );
   }
   return clusters.map((cluster) => makeResource(messageTypes.cluster, cluster.name, cluster));
+}
+
+/** @returns the cluster of the filter service's middleware server */
+export function extProcCluster(socket: string): Resource {
+  const grpc = protocolOptions(explicit({ $case: 'http2ProtocolOptions', value: http2 }), IDLE_MS.service);
+  return makeResource(messageTypes.cluster, EXT_PROC_CLUSTER, fixed(EXT_PROC_CLUSTER, pipe(socket), grpc));
 }
 
 const H2_PROTOCOLS = new Set(['grpc', 'grpcs', 'h2c']);

@@ -26,9 +26,11 @@ const IDLE_MS = 30_000;
 const BUFFER_BYTES = 256 * 1024;
 
 /** @returns the cluster of an external service; its name and its certificate are checked against the URL's host */
-export function externalClusterResource(endpoint: ExternalEndpoint): Resource {
-  const { host, port, tls } = endpoint;
-  const name = externalCluster(endpoint.namespace, endpoint.name);
+export const externalClusterResource = (endpoint: ExternalEndpoint): Resource =>
+  outsideCluster(externalCluster(endpoint.namespace, endpoint.name), endpoint);
+
+/** @returns the cluster of one address outside of the mesh */
+export function outsideCluster(name: string, { host, port, tls }: Pick<ExternalEndpoint, 'host' | 'port' | 'tls'>): Resource {
   const isAddress = /^[\d.]+$|:/.test(host);
   const options: HttpProtocolOptions = {
     ...HttpProtocolOptions.fromPartial({ commonHttpProtocolOptions: { idleTimeout: duration(IDLE_MS) } }),

@@ -46,12 +46,12 @@ interface ListenerPlan {
 
 /** @returns the listeners of one instance's Envoy (design §3); API ports are Envoy's only when it has the API door */
 export function listeners(instance: Instance, settings: AppSettings): readonly Resource[] {
-  return plans(instance, settings.profile).map((plan) =>
+  return plans(instance, settings).map((plan) =>
     makeResource(messageTypes.listener, plan.name, listener(plan, instance, settings)),
   );
 }
 
-function plans(instance: Instance, profile: MeshProfile): ListenerPlan[] {
+function plans(instance: Instance, { profile, pipelines }: AppSettings): ListenerPlan[] {
   const { sockets, apiDoor, apiAddress, httpPort, grpcPort, address, inboundPort, appPort } = instance;
   const api = { direction: 'api', earlyHeaders: fromApp(instance) } as const;
   const inbound = { direction: 'inbound' } as const;
@@ -61,6 +61,8 @@ function plans(instance: Instance, profile: MeshProfile): ListenerPlan[] {
     if (grpcPort > 0) found.push({ name: LISTENERS.apiGrpc, address: tcp(apiAddress, grpcPort), ...api });
   }
   if (sockets?.loopback) found.push({ name: LISTENERS.loopback, address: pipe(sockets.loopback), ...api });
+  // The filter service's port passes everything on to here while there is a pipeline.
+  if (sockets?.door && pipelines.http.length > 0) found.push({ name: LISTENERS.door, address: pipe(sockets.door), ...api });
   if (appPort > 0 && inboundPort > 0)
     found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), ...fromOthers(profile), ...inbound });
   if (appPort > 0 && sockets?.self)

@@ -1,9 +1,11 @@
 import { type AccessLogFilter, ComparisonFilter_Op } from '../../gen/envoy/config/accesslog/v3/accesslog.js';
+import { SubstitutionFormatString } from '../../gen/envoy/config/core/v3/substitution_format_string.js';
 import type { HeaderMatcher } from '../../gen/envoy/config/route/v3/route_components.js';
 import {
   LocalReplyConfig,
   ResponseMapper,
 } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { messageTypes, pack } from './any.js';
 
 /**
  * Envoy's findings about an upstream: no healthy host, connection failure or end, no route or cluster, overflow, timeout. Its findings
@@ -52,14 +54,50 @@ export function reword({ from, to, body, grpc }: Rewording): ResponseMapper {
   return ResponseMapper.fromPartial({
     filter: grpc === undefined ? status : all(status, grpc ? isGrpc : isNotGrpc),
     ...(to === undefined ? {} : { statusCode: to }),
-    bodyFormatOverride: {
-      format:
-        typeof body === 'string'
-          ? { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: body } } }
-          : { $case: 'jsonFormat', value: { ...body } },
-    },
+    bodyFormatOverride: bodyFormat(body),
   });
 }
+
+/** An answer that is known by why it was given (Envoy's response code details). */
+export interface DetailedRewording {
+  /** All of the details, or how they begin. */
+  readonly details?: string;
+  readonly prefix?: string;
+  readonly status: number;
+  readonly body: Rewording['body'];
+}
+
+/** @returns as {@link reword}, for one filter where several answer with the same status */
+export function byDetails({ details, prefix, status, body }: DetailedRewording): ResponseMapper {
+  const expression =
+    details === undefined
+      ? `response.code_details.startsWith(${JSON.stringify(prefix)})`
+      : `response.code_details == ${JSON.stringify(details)}`;
+  return ResponseMapper.fromPartial({
+    filter: celFilter(`has(response.code_details) && ${expression}`),
+    statusCode: status,
+    bodyFormatOverride: bodyFormat(body),
+  });
+}
+
+/** @returns an access log filter for a CEL expression */
+export const celFilter = (expression: string): AccessLogFilter => ({
+  filterSpecifier: {
+    $case: 'extensionFilter',
+    value: {
+      name: 'envoy.access_loggers.extension_filters.cel',
+      configType: { $case: 'typedConfig', value: pack(messageTypes.celFilter, { value: expression }) },
+    },
+  },
+});
+
+const bodyFormat = (body: Rewording['body']): SubstitutionFormatString =>
+  SubstitutionFormatString.fromPartial({
+    format:
+      typeof body === 'string'
+        ? { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: body } } }
+        : { $case: 'jsonFormat', value: { ...body } },
+  });
 
 /**
  * @param isMeant which of the failed calls

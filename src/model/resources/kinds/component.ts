@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import { z as zod } from 'zod';
 import type { Component, MetadataItem } from '../../../gen/weft/config/v1/config.js';
 import { parseGoDuration } from '../../../lib/duration.js';
+import { isMiddleware, readMiddleware } from '../../middleware/kinds.js';
 import { strict } from '../problem.js';
 import { auth, duration, list, type NameValue, nameValue, optional, resource, scopes, text } from '../schema.js';
 
@@ -15,6 +16,11 @@ export const componentSchema = resource(['dapr.io/v1alpha1'], {
   }),
   scopes,
   auth,
+}).superRefine(({ spec }, context) => {
+  // Middleware is translated where documents are read, so it is checked here: a bad one leaves the last good one in force.
+  if (!isMiddleware(spec.type)) return;
+  const read = readMiddleware({ type: spec.type, version: spec.version ?? '', metadata: spec.metadata.map(toItem) });
+  for (const message of 'problems' in read ? read.problems : []) context.addIssue({ code: 'custom', message });
 });
 
 const INIT_TIMEOUT_MS = 5000;

@@ -42,14 +42,18 @@ const replies = [
 
 function blocked({ settings, listener }: FilterContext): Permission[] {
   const block = apiBlock(settings.spec.api, 'http');
-  if (!block) return [];
-  const invoke = block('invoke', 'v1.0');
-  const actors = block('actors', 'v1.0');
-  // HTTP on the gRPC port is a way around, unless nothing of what Envoy routes is blocked.
-  if (listener === LISTENERS.apiGrpc) return invoke || actors ? [not(grpcContent)] : [];
+  const invoke = block?.('invoke', 'v1.0') ?? false;
+  const actors = block?.('actors', 'v1.0') ?? false;
+  if (listener === LISTENERS.apiGrpc) return aroundHttpPort(invoke || actors, settings.pipelines.http.length > 0);
   if (listener !== LISTENERS.apiHttp) return [];
   const calls = [under('/v1.0/invoke/'), not(any(API_VERSIONS.map(under)))];
   return [...(invoke ? calls : []), ...(actors ? [under('/v1.0/actors/')] : [])];
+}
+
+/** The HTTP API on the gRPC port is a way around what holds on its own port. */
+function aroundHttpPort(blocks: boolean, pipeline: boolean): Permission[] {
+  if (pipeline) return [not(grpcContent), ...API_VERSIONS.map(under)];
+  return blocks ? [not(grpcContent)] : [];
 }
 
 const under = (prefix: string): Permission => ({

@@ -10,6 +10,7 @@ import { apiListFilter } from './api-lists.js';
 import { externalFailures } from './external-failures.js';
 import { apiTokenFilter, appTokenFilter } from './local-file.js';
 import type { FilterContext, FilterModule } from './module.js';
+import { pipelineFilter } from './pipeline.js';
 import { rbacFilter } from './rbac.js';
 import { routerFilter } from './router.js';
 import { statefulSessionFilter } from './stateful-session.js';
@@ -20,6 +21,7 @@ const filters: readonly FilterModule[] = [
   apiListFilter,
   externalFailures,
   rbacFilter,
+  pipelineFilter,
   appTokenFilter,
   statefulSessionFilter,
   routerFilter,
@@ -30,7 +32,8 @@ export const filterChain = (context: FilterContext): HttpFilter[] => filters.fla
 
 /** @returns how the answers that one listener makes itself are worded */
 export function localReplies(context: FilterContext): LocalReplyConfig {
-  const own = filters.flatMap((filter) => filter.replies?.(context) ?? []);
+  // The first that fits counts: a filter far up the chain claims a status, one further down what it alone answers.
+  const own = filters.toReversed().flatMap((filter) => filter.replies?.(context) ?? []);
   return own.length === 0 ? localReply : { ...localReply, mappers: [...own, ...localReply.mappers] };
 }
 
