@@ -20,9 +20,11 @@ await build({
   sourcemap: 'linked',
   chunkNames: 'chunks/[name]-[hash]',
   // Native addons and packages that look for their own files stay outside.
-  external: ['libsql', 'pino', 'xxhash-wasm'],
+  external: ['libsql', 'pino', 'sucrase', 'xxhash-wasm'],
   banner: {
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
+  // Envoy has enumerations with two names for one number, and so has what is generated of them.
+  logOverride: { 'duplicate-case': 'silent' },
   logLevel: 'warning',
 });

@@ -70,6 +70,13 @@ export const errorTable = {
     'request body is larger than {max} bytes; raise --max-body-size',
   ),
   internal: legacy(500, g.internal, 'ERROR', 'internal error'),
+  notConfigured: legacy(
+    503,
+    g.unavailable,
+    'ERR_NOT_CONFIGURED',
+    'the control plane has not sent the configuration yet; wait for GET /v1.0/healthz',
+  ),
+  pipelineNotReady: legacy(503, g.unavailable, 'ERR_MIDDLEWARE', 'the HTTP pipeline is not in place yet; try again'),
   // Invocation
   invokeNoTarget: legacy(
     404,

@@ -12,6 +12,10 @@ export interface AppConfigurationView {
   metricsEnabled(): boolean;
   /** `spec.secrets.scopes`: which secrets the app may read. */
   secretScopes(): readonly SecretScope[] | undefined;
+  /** False: the control plane has not told it yet, so nothing is known of what may be served. */
+  known(): boolean;
+  /** HTTP calls of the API go by `spec.httpPipeline`. */
+  hasPipeline(): boolean;
   /** What `spec.api` blocks now. */
   readonly blocked: { readonly http: ApiBlock; readonly grpc: ApiBlock };
   /** Calls back after every change. @returns stop listening */
@@ -26,17 +30,21 @@ interface Spec extends TelemetrySpec, ConfigurationSpec {
 /** Follows the app's Configuration; there is one resource of that kind a sidecar. */
 export function followConfiguration(source: ConfigSource): AppConfigurationView {
   let spec: Spec = {};
+  let known = false;
   let http: ApiBlock | undefined;
   let grpc: ApiBlock | undefined;
   const listeners = new Set<() => void>();
   source.on('configuration', async ({ updated, removed }) => {
     if (removed.length > 0) spec = {};
     for (const { specJson } of updated.values()) spec = specJson === '' ? {} : (JSON.parse(specJson) as Spec);
+    known = true;
     http = apiBlock(spec.api, 'http');
     grpc = apiBlock(spec.api, 'grpc');
     for (const listener of listeners) listener();
   });
   return {
+    known: () => known,
+    hasPipeline: () => (spec.httpPipeline?.handlers ?? []).length > 0,
     blocked: {
       http: (group, version) => http?.(group, version) ?? false,
       grpc: (group, version) => grpc?.(group, version) ?? false,

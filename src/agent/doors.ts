@@ -10,7 +10,7 @@ import { relayUnknownMethods } from './door/grpc-relay.js';
 import { httpDoor } from './door/http-door.js';
 import { type Door, type ListenAddress, openDoor } from './door/listen.js';
 import type { FilterService } from './filter-service.js';
-import { apiDoorOf, type SidecarOptions, seesEveryCall } from './options.js';
+import { apiDoorOf, type SidecarOptions } from './options.js';
 import type { RunDir } from './run-dir.js';
 
 export interface DoorsDeps {
@@ -26,7 +26,7 @@ export interface DoorsDeps {
 export async function openDoors(options: SidecarOptions, { service, runDir, logger }: DoorsDeps): Promise<Door> {
   const { sockets } = runDir;
   await Promise.all([service.http.listen(sockets.api), service.grpc.listen(sockets.grpc)]);
-  const shared = { loopback: sockets.loop, splice: () => !seesEveryCall(options) && service.envoyMayRoute() };
+  const { side } = service;
   const spliced = spliceTracker(service);
   // Both doors of one sidecar share one connection to Envoy for what grpc-js has to relay.
   const relay = new Client(`unix:${sockets.loop}`, credentials.createInsecure(), {
@@ -40,12 +40,16 @@ export async function openDoors(options: SidecarOptions, { service, runDir, logg
   const http = await openDoor({
     addresses: addresses(options, options.httpPort, 'http'),
     flag: '--dapr-http-port',
-    serve: spliced.track(httpDoor({ ...shared, server: service.http.server })),
+    serve: spliced.track(
+      httpDoor({ side: side.http, loopback: sockets.loop, pipeline: sockets.door, server: service.http.server }),
+    ),
   });
   const grpc = await openDoor({
     addresses: addresses(options, options.grpcPort, 'grpc'),
     flag: '--dapr-grpc-port',
-    serve: spliced.track(grpcDoor({ ...shared, inject: service.doorGrpc.inject })),
+    serve: spliced.track(
+      grpcDoor({ splice: () => side.grpc() === 'either', loopback: sockets.loop, inject: service.doorGrpc.inject }),
+    ),
   }).catch((error: unknown) => {
     http.close();
     throw error;
@@ -66,11 +70,15 @@ export async function openDoors(options: SidecarOptions, { service, runDir, logg
 
 type Serve = Parameters<typeof openDoor>[0]['serve'];
 
-/** Ends what was spliced into Envoy as soon as Node must see every call: Envoy's loopback listener serves the whole API. */
-function spliceTracker(service: FilterService): { track(serve: Serve): Serve; close(): void } {
+/** Ends what was spliced into Envoy as soon as it must not go on there: what holds now would not hold for it. */
+function spliceTracker({ side, onRoutingChange }: FilterService): { track(serve: Serve): Serve; close(): void } {
   const upstreams = new Set<Socket>();
-  const close = service.onRoutingChange(() => {
-    if (!service.envoyMayRoute()) for (const upstream of upstreams) upstream.destroy();
+  const now = () => `${side.http()} ${side.grpc()}`;
+  let before = now();
+  const close = onRoutingChange(() => {
+    const sides = now();
+    if (sides !== before && sides !== 'either either') for (const upstream of upstreams) upstream.destroy();
+    before = sides;
   });
   const track =
     (serve: Serve): Serve =>

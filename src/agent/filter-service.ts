@@ -19,7 +19,7 @@ import { type ActorApp, createActorApp } from '../blocks/actors/app-http.js';
 import { createActorRuntime } from '../blocks/actors/runtime.js';
 import { createActorState } from '../blocks/actors/state.js';
 import { createHttpChannel } from '../blocks/app/http-channel.js';
-import { createComponentHost } from '../blocks/component-host.js';
+import { type ComponentHost, createComponentHost } from '../blocks/component-host.js';
 import type { ConfigSource } from '../blocks/config-source.js';
 import { createRelay } from '../blocks/invoke/relay.js';
 import { createInvokeService } from '../blocks/invoke/service.js';
@@ -42,9 +42,11 @@ import { loadMaglev } from '../lib/maglev.js';
 import { weftDir } from '../lib/weft-home.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createSidecarMetrics, type SidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
+import { apiGate } from './api-gate.js';
 import { type App, openApp } from './app-channel.js';
 import { askForActors } from './app-config.js';
 import { followConfiguration } from './app-configuration.js';
+import { type DoorSide, doorSides } from './door/sides.js';
 import type { Health } from './health.js';
 import type { SidecarOptions } from './options.js';
 import { createRuntime } from './runtime.js';
@@ -54,8 +56,9 @@ export interface FilterServiceDeps {
   readonly instanceId: string;
   readonly config: ConfigSource;
   readonly health: Health;
-  /** Unix socket of Envoy's loopback listener. */
+  /** Unix sockets of Envoy's listeners: without and with the HTTP pipeline. */
   readonly loopback: string;
+  readonly door: string;
   readonly leaseValid: () => boolean;
   readonly shutdown: (force: boolean) => void;
   readonly logger: Logger;
@@ -68,8 +71,12 @@ export interface FilterService {
   readonly grpc: ApiGrpcServer;
   /** For the service door's connections: the same methods, and a relay for every other service. */
   readonly doorGrpc: ApiGrpcServer;
-  /** False: `spec.api` blocks something that Envoy routes by itself, so a client's connection must not be handed to it. */
-  envoyMayRoute(): boolean;
+  /** HTTP calls of the API go by a pipeline of middleware. */
+  readonly hasPipeline: () => boolean;
+  /** Who serves a client's connection to the HTTP port, and to the gRPC port. */
+  readonly side: { http(): DoorSide; grpc(): DoorSide };
+  /** The middleware components that are in force. */
+  readonly host: Pick<ComponentHost, 'all' | 'onChange'>;
   /** Calls back when that may have changed. @returns stop listening */
   onRoutingChange(listener: () => void): () => void;
   /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
@@ -103,6 +110,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   // Envoy asks everybody for the API token, us too.
   const headers: Record<string, string> = apiToken ? { 'dapr-api-token': apiToken } : {};
   const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback, headers });
+  const door = createHttpChannel({ origin: 'http://localhost', socketPath: deps.door, headers });
   const configuration = followConfiguration(config);
   const { blocked } = configuration;
   const metrics = createSidecarMetrics(appId);
@@ -171,6 +179,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     observe: options.metrics && countHttp(metrics),
     apiToken,
     blocked: blocked.http,
+    divert: apiGate({ configuration, pipeline: createRelay(door), logger }),
     allowedOrigins: options.allowedOrigins,
     maxBodyBytes,
     ...(options.maxHeaderBytes ? { maxHeaderBytes: options.maxHeaderBytes } : {}),
@@ -189,6 +198,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     methods,
     apiToken,
     blocked: blocked.grpc,
+    configured: configuration.known,
     maxBodyBytes,
     observe: options.metrics && countGrpc(metrics),
     logger,
@@ -200,7 +210,9 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     http,
     grpc,
     doorGrpc,
-    envoyMayRoute: () => !(blocked.http('invoke', 'v1.0') || blocked.http('actors', 'v1.0')),
+    hasPipeline: configuration.hasPipeline,
+    side: doorSides(options, configuration),
+    host,
     onRoutingChange: configuration.onChange,
     metrics: { metrics, enabled: configuration.metricsEnabled },
     async appReady(signal) {
@@ -221,7 +233,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       await Promise.all([http.close(deadlineMs), grpc.close(deadlineMs), doorGrpc.close(deadlineMs)]);
     },
     async close() {
-      await Promise.allSettled([host.close(), loopback.close(), app.close()]);
+      await Promise.allSettled([host.close(), loopback.close(), door.close(), app.close()]);
     },
   };
 }

@@ -12,3 +12,4 @@ export { startSidecarIdentity } from './identity/sidecar-identity.js';
 export { instanceOf } from './instance.js';
 export { writeLocalSecrets } from './local-secrets.js';
 export { startMetricsServer } from './metrics/server.js';
+export { followMiddleware } from './middleware.js';

@@ -17,6 +17,10 @@ export interface RunDir {
     /** Envoy. */
     readonly loop: string;
     readonly self: string;
+    /** Envoy, while there is a pipeline: the filter service's own HTTP port passes everything on to it. */
+    readonly door: string;
+    /** Middleware modules, for Envoy. */
+    readonly extProc: string;
     readonly admin: string;
   };
   remove(): void;
@@ -43,6 +47,8 @@ export function makeRunDir(name: string): RunDir {
       sds: socket('sds'),
       loop: socket('loop'),
       self: socket('self'),
+      door: socket('door'),
+      extProc: socket('ext'),
       admin: socket('admin'),
     },
     remove: () => rmSync(path, { recursive: true, force: true }),

@@ -40,7 +40,7 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
     }),
     bootstrapPath: runDir.bootstrap,
     adminSocket: sockets.admin,
-    sockets: [sockets.loop, sockets.self],
+    sockets: [sockets.loop, sockets.self, sockets.door],
     concurrency: options.envoyConcurrency,
     drainSeconds: DRAIN_SECONDS,
     logLevel: options.logLevel,

@@ -11,6 +11,7 @@ import { findIdentityService } from './identity/discover.js';
 import { listenEarly } from './identity/early-socket.js';
 import { LEASE_MARGIN_MS, watchLease } from './lease-watch.js';
 import type { SidecarOptions } from './options.js';
+import { untilPipelineServes } from './pipeline-ready.js';
 import { checkPorts, pickInboundPort } from './ports.js';
 import { makeRunDir } from './run-dir.js';
 import { runEnvoy } from './run-envoy.js';
@@ -113,8 +114,8 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
 
   // Blocks and API.
   const leaseValid = () => systemClock.now() < attach.leaseValidUntil() - LEASE_MARGIN_MS;
-  const { loop } = runDir.sockets;
-  const shared = { options, instanceId, config, health, loopback: loop, leaseValid, logger };
+  const { loop, door } = runDir.sockets;
+  const shared = { options, instanceId, config, health, loopback: loop, door, leaseValid, logger };
   const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
   undo.add(service.close);
   const doors = await parts.openDoors(options, { service, runDir, logger });
@@ -129,11 +130,13 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
     });
     undo.add(server.close);
   }
+  undo.add(parts.followMiddleware({ host: service.host, runDir, attach, logger }));
   undo.add(watchLease(leaseValid, service.leaseLost, systemClock));
   config.start();
 
   const started = { options, attach, service, health, logger, signal };
   await Promise.race([Promise.all([attach.accepted, config.inForce]), failed.promise]);
+  if (service.hasPipeline()) await untilPipelineServes(envoy.admin, signal);
   health.set('configuration', undefined);
   void followApp(started).catch(failed.reject);
 

@@ -127,12 +127,8 @@ class Host implements ComponentHost {
   }
 
   all<B extends Block>(block: B): readonly HostedComponent<B>[] {
-    const maps: Readonly<Record<Block, ReadonlyMap<string, HostedComponent>>> = {
-      state: this.#state,
-      pubsub: this.#pubsub,
-      secrets: this.#secrets,
-    };
-    return [...maps[block].values()] as unknown as HostedComponent<B>[];
+    const all = [...this.#entries.values()].map(({ hosted }) => hosted);
+    return all.filter((hosted) => hosted.block === block) as unknown as HostedComponent<B>[];
   }
 
   actorStateStore(): HostedComponent<'state'> | undefined {

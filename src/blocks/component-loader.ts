@@ -1,6 +1,7 @@
 import { messageOf } from '../errors.js';
 import type { Component } from '../gen/weft/config/v1/config.js';
 import { withDeadline } from '../lib/async.js';
+import { componentVersion } from '../model/middleware/pipeline.js';
 import type { ComponentFactory, ComponentSpec, LoadedComponent } from './component.js';
 import { ComponentSlot } from './component-slot.js';
 import { resolveSpec, type SpecContext, usesNamespace, withoutSecrets } from './component-spec.js';
@@ -13,6 +14,8 @@ export interface HostedComponent<B extends Block = Block> {
   readonly block: B;
   readonly name: string;
   readonly spec: ComponentSpec;
+  /** Of the resource that it was made from: what the control plane knows it by. */
+  readonly contentVersion: string;
   /** Under the component's outbound policy, if there is one; changes with it, so look it up for each use. */
   readonly component: BlockComponents[B];
   /** What the app is given runs under this policy. Changes as `component` does. */
@@ -34,6 +37,7 @@ export async function loadComponent(resource: Component, types: ComponentTypes, 
       block: type.block,
       name: resource.name,
       spec,
+      contentVersion: componentVersion(resource),
       component: component as BlockComponents[Block],
       slot: new ComponentSlot(component as BlockComponents[Block]),
       namespaced: usesNamespace(resource),

@@ -1,4 +1,5 @@
 import type { ComponentFactory } from './component.js';
+import type { HttpMiddleware } from './middleware/contract.js';
 import type { PubSub } from './pubsub/contract.js';
 import type { SecretStore } from './secrets/contract.js';
 import type { StateStore } from './state/contract.js';
@@ -8,6 +9,7 @@ export interface BlockComponents {
   readonly state: StateStore;
   readonly pubsub: PubSub;
   readonly secrets: SecretStore;
+  readonly middleware: HttpMiddleware;
 }
 
 export type Block = keyof BlockComponents;

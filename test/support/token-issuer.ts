@@ -6,8 +6,8 @@ import type { AddressInfo } from 'node:net';
 export interface TokenIssuer {
   /** `http://127.0.0.1:<port>`: its name, and where it listens. */
   readonly url: string;
-  /** Every call of the token endpoint: its form, and its Authorization header. */
-  readonly asked: { readonly form: URLSearchParams; readonly authorization: string | undefined }[];
+  /** The form of every call of the token endpoint. */
+  readonly asked: URLSearchParams[];
   /** @returns a signed token; `claims` replace the good ones */
   token(claims?: Record<string, unknown>, key?: KeyObject): string;
   close(): Promise<void>;
@@ -19,7 +19,7 @@ export const ACCESS_TOKEN = 'access-t0ken';
 export async function startTokenIssuer(audience: string): Promise<TokenIssuer> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), kid: 'one', alg: 'ES256', use: 'sig' };
-  const asked: { form: URLSearchParams; authorization: string | undefined }[] = [];
+  const asked: URLSearchParams[] = [];
   const json = (response: ServerResponse, body: object) => {
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(body));
@@ -29,7 +29,7 @@ export async function startTokenIssuer(audience: string): Promise<TokenIssuer> {
     if (pathname === '/keys') return json(response, { keys: [jwk] });
     if (pathname === '/.well-known/openid-configuration') return json(response, { issuer: url, jwks_uri: `${url}/keys` });
     if (pathname !== '/token') return response.writeHead(404).end();
-    asked.push({ form: new URLSearchParams(await bodyOf(request)), authorization: request.headers.authorization });
+    asked.push(new URLSearchParams(await bodyOf(request)));
     json(response, { access_token: ACCESS_TOKEN, token_type: 'Bearer', expires_in: 3600 });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

@@ -14,6 +14,9 @@ interface BytesHandler {
   readonly deserialize: (bytes: Buffer) => Bytes;
 }
 
+/** No service is called so. Envoy would take it for a call of the HTTP API, behind whatever guards that one's port. */
+const HTTP_API = /^\/v1\.0[^/]*\//;
+
 const same = (bytes: Buffer): Buffer => bytes;
 /** HTTP/2's and grpc-js's own; the next hop writes its own. */
 const HOP_METADATA = ['user-agent', 'grpc-accept-encoding', 'accept-encoding', 'te', 'content-type'];
@@ -30,7 +33,7 @@ export function relayUnknownMethods(server: Server, target: Client, onCall?: (pa
   lookup._retrieveHandler = (path) => {
     onCall?.(path);
     const own = original.call(server, path);
-    if (own !== null || path.startsWith('/dapr.proto.runtime.v1.Dapr/')) return own;
+    if (own !== null || path.startsWith('/dapr.proto.runtime.v1.Dapr/') || HTTP_API.test(path)) return own;
     return { type: 'bidi', path, func: (call) => relay(call, target, path), serialize: same, deserialize: same };
   };
 }

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { markDoor } from '../../lib/door-mark.js';
 import { firstBytes } from './first-bytes.js';
 import { sniffHttp } from './http-sniff.js';
+import type { DoorSide } from './sides.js';
 import { splice } from './splice.js';
 
 export interface HttpDoorOptions {
@@ -10,8 +11,10 @@ export interface HttpDoorOptions {
   readonly server: HttpServer;
   /** Unix socket of Envoy's loopback listener. */
   readonly loopback: string;
-  /** False: every request goes through the HTTP server, which relays one by one. A log of all calls needs that, and a list of what may be called. */
-  readonly splice: () => boolean;
+  /** Unix socket of Envoy's listener with the HTTP pipeline. */
+  readonly pipeline: string;
+  /** `node`: every request goes through the HTTP server, which relays one by one. A log of all calls needs that, and a list of what may be called. */
+  readonly side: () => DoorSide;
 }
 
 const FIRST_BYTES_MS = 30_000;
@@ -26,7 +29,13 @@ export function httpDoor(options: HttpDoorOptions): (client: Socket, track: (soc
     client.resume();
   };
   return (client, track) => {
-    if (!options.splice()) return serve(client, Buffer.alloc(0));
+    const side = options.side();
+    const nothing = Buffer.alloc(0);
+    if (side === 'node') return serve(client, nothing);
+    if (side === 'pipeline') {
+      const { pipeline: path } = options;
+      return splice({ client, path, head: nothing, onUnreachable: () => serve(client, nothing), onUpstream: track });
+    }
     firstBytes(client, {
       decide: sniffHttp,
       timeoutMs: FIRST_BYTES_MS,

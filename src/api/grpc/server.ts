@@ -9,6 +9,7 @@ import {
   status,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
+import { AppError } from '../../errors.js';
 import { DaprService } from '../../gen/dapr/proto/runtime/v1/dapr.js';
 import type { ApiBlock } from '../../model/access/api-rules.js';
 import type { Logger } from '../../telemetry/logger.js';
@@ -28,6 +29,8 @@ export interface GrpcServerOptions {
   readonly observe?: ObserveGrpc | undefined;
   /** Whether a part of the API must not be served now; asked for every call. Default: never. */
   readonly blocked?: ApiBlock | undefined;
+  /** False: nothing but health and metadata may be served yet. Default: always true. */
+  readonly configured?: () => boolean;
   readonly logger: Logger;
 }
 
@@ -75,7 +78,7 @@ function implementation(options: GrpcServerOptions): Record<string, UntypedHandl
   for (const [name, definition] of Object.entries(DaprService)) {
     const handler = options.methods.find((part) => part[name] !== undefined)?.[name];
     const streams = definition.requestStream || definition.responseStream;
-    const refuse = refusal(definition.path, allowed, options.blocked);
+    const refuse = refusal(definition.path, allowed, options);
     const plain = streams ? streaming(handler, refuse, options.logger) : single(handler, refuse, options.logger);
     handlers[name] = options.observe?.(name, plain, streams) ?? plain;
   }
@@ -105,13 +108,18 @@ function tokenCheck(token: string | undefined): TokenCheck {
 /** @returns why a call must not be served */
 type Refusal = (metadata: Metadata) => Partial<CallError> | undefined;
 
+const NOT_CONFIGURED = { code: status.UNAVAILABLE, details: new AppError('notConfigured').message };
 const NOT_AVAILABLE = { code: status.UNIMPLEMENTED, details: 'requested endpoint is not available' };
 
-function refusal(path: string, allowed: TokenCheck, blocked: ApiBlock | undefined): Refusal {
+function refusal(path: string, allowed: TokenCheck, { blocked, configured }: GrpcServerOptions): Refusal {
   const check: Refusal = (metadata) => (allowed(metadata) ? undefined : unauthorized());
-  if (!blocked) return check;
   const { group, version } = groupOf(path.slice(path.lastIndexOf('/') + 1));
-  return (metadata) => check(metadata) ?? (blocked(group, version) ? NOT_AVAILABLE : undefined);
+  const waits = group === 'metadata' ? undefined : configured;
+  if (!blocked && !waits) return check;
+  return (metadata) =>
+    check(metadata) ??
+    (waits?.() === false ? NOT_CONFIGURED : undefined) ??
+    (blocked?.(group, version) ? NOT_AVAILABLE : undefined);
 }
 
 const UNIMPLEMENTED = { code: status.UNIMPLEMENTED, details: 'this API is not implemented' };

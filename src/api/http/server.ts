@@ -15,6 +15,9 @@ import { normalUrl } from './url.js';
 
 export type { HttpHandle } from './observe.js';
 
+/** True: it answers the request. */
+export type Divert = (request: http.IncomingMessage, response: http.ServerResponse) => boolean;
+
 export interface HttpServerOptions {
   readonly routes: readonly HttpRoute[];
   /** Whatever no route has, and a known path with another method: the invocation fallback. `request.body` is the unread stream. */
@@ -29,6 +32,8 @@ export interface HttpServerOptions {
   readonly observe?: ObserveHttp | undefined;
   /** Largest request head, bytes (`--read-buffer-size`). Default: Node's 16 KiB. */
   readonly maxHeaderBytes?: number;
+  /** Asked for every request that the API token lets pass, before any route is looked for. */
+  readonly divert?: Divert | undefined;
   /** Whether a part of the API must not be served now; asked for every request. Default: never. */
   readonly blocked?: ApiBlock | undefined;
   readonly logger: Logger;
@@ -163,6 +168,7 @@ function refuse(error: NodeJS.ErrnoException, socket: Socket): void {
 function createListener(options: HttpServerOptions, handler: http.RequestListener): http.Server {
   const allowed = options.apiToken ? tokenCheck(options.apiToken) : undefined;
   const cors = options.allowedOrigins ? createCors(options.allowedOrigins) : undefined;
+  const { divert } = options;
   const listener: http.RequestListener = (request, response) => {
     if (cors !== undefined && isDoor(request.socket) && cors(request, response)) return;
     if (allowed !== undefined && !allowed(request)) {
@@ -170,6 +176,7 @@ function createListener(options: HttpServerOptions, handler: http.RequestListene
       response.end('invalid api token');
       return;
     }
+    if (divert?.(request, response)) return;
     normalUrl(request);
     handler(request, response);
   };

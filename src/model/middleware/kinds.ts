@@ -63,15 +63,14 @@ const TYPES: Readonly<Record<string, MiddlewareType>> = {
     read(metadata) {
       metadata.secret('clientSecret');
       onlyAuthorization(metadata, 'headerName');
-      const style = metadata.text('authStyle', '0');
-      if (!/^[012]$/.test(style)) metadata.refuse('authStyle', 'expected 0, 1 or 2; change it');
+      if (!/^[01]$/.test(metadata.text('authStyle', '0')))
+        metadata.refuse('authStyle', 'Envoy sends id and secret in the body and nowhere else; set it to 1 or remove it');
       if (metadata.text('endpointParamsQuery', '') !== '') metadata.refuse('endpointParamsQuery', 'is not supported; remove it');
       return {
         kind: 'client-credentials',
         clientId: metadata.text('clientID'),
         tokenUrl: metadata.url('tokenURL') ?? '',
         scopes: scopes(metadata),
-        inBody: style === '1',
         pathFilter: metadata.regex('pathFilter', 'optional'),
       };
     },

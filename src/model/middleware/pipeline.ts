@@ -99,4 +99,7 @@ const WITH_SIDECAR: ReadonlySet<Middleware['kind']> = new Set(['oauth2', 'client
 
 /** @returns what tells two contents of a component apart, wherever its file lies: the same at the control plane and at the sidecar */
 export const componentVersion = (component: Component): string =>
-  createHash('sha256').update(Component.encode({ ...component, source: '' }).finish()).digest('hex').slice(0, 16);
+  createHash('sha256')
+    .update(Component.encode({ ...component, source: '' }).finish())
+    .digest('hex')
+    .slice(0, 16);

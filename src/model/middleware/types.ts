@@ -30,7 +30,6 @@ export interface ClientCredentials {
   readonly clientId: string;
   readonly tokenUrl: string;
   readonly scopes: readonly string[];
-  readonly inBody: boolean;
   readonly pathFilter: string | undefined;
 }
 

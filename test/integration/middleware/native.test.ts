@@ -117,7 +117,9 @@ describe('bearer', () => {
     expect((await get(path)).status).toBe(401);
     expect((await get(`${path}?access_token=${issuer.token()}`)).status).toBe(401);
     expect((await get('/v1.0/state/store/key')).status).toBe(401);
-    expect((await get('/x', { 'dapr-app-id': 'orders', 'content-type': 'application/grpc' })).headers['grpc-status']).toBeDefined();
+    expect(
+      (await get('/x', { 'dapr-app-id': 'orders', 'content-type': 'application/grpc' })).headers['grpc-status'],
+    ).toBeDefined();
     expect((await viaDoor(path)).status).toBe(401);
     expect((await get('/v1.0/healthz')).status).toBe(200);
   });
@@ -171,7 +173,8 @@ async function fetchRaw(url: string): Promise<{ encoding: string | undefined; by
 }
 
 describe('a pipeline', () => {
-  const token = () => component('bearer', 'middleware.http.bearer', { issuer: issuer.url, audience: 'a', jwksURL: `${issuer.url}/keys` });
+  const token = () =>
+    component('bearer', 'middleware.http.bearer', { issuer: issuer.url, audience: 'a', jwksURL: `${issuer.url}/keys` });
   const path = '/v1.0/invoke/orders/method/x';
 
   it('applies its handlers in their order', async () => {

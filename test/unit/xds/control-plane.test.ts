@@ -25,7 +25,14 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
-const sockets = { serviceHttp: '/run/a', serviceGrpc: '/run/b', loopback: '/run/c', self: '/run/d', door: '/run/e', extProc: '/run/f' };
+const sockets = {
+  serviceHttp: '/run/a',
+  serviceGrpc: '/run/b',
+  loopback: '/run/c',
+  self: '/run/d',
+  door: '/run/e',
+  extProc: '/run/f',
+};
 const peer = () => {
   const made = new AttachPeer(controlPlane.grpcAddress);
   peers.push(made);

@@ -34,7 +34,12 @@ beforeEach(async () => {
   door = await openDoor({
     addresses: [{ host: '127.0.0.1', port }],
     flag: '--dapr-http-port',
-    serve: httpDoor({ server: service, loopback: join(dir, 'loop.sock'), splice: () => true }),
+    serve: httpDoor({
+      server: service,
+      loopback: join(dir, 'loop.sock'),
+      pipeline: join(dir, 'door.sock'),
+      side: () => 'either',
+    }),
   });
 });
 

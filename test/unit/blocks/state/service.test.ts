@@ -16,6 +16,7 @@ function serviceOn(store: StateStore | undefined, { appId = 'orders', metadata =
     component: store,
     slot: new ComponentSlot(store),
     namespaced: false,
+    contentVersion: '',
   };
   const host: Pick<ComponentHost, 'state' | 'all'> = {
     state: (name) => (name === 'store' ? hosted : undefined),

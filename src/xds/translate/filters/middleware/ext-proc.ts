@@ -28,7 +28,7 @@ export function extProc({ middleware, step }: Place<ExtProc>): Applied {
   const { timeoutMs, failOpen } = middleware;
   const config = ExternalProcessor.fromPartial({
     grpcService: {
-      targetSpecifier: { $case: 'envoyGrpc', value: { clusterName: EXT_PROC_CLUSTER } },
+      targetSpecifier: { $case: 'envoyGrpc', value: { clusterName: EXT_PROC_CLUSTER, authority: 'middleware' } },
       initialMetadata: [{ key: HEADERS.middleware, value: step.handler.name }],
     },
     failureModeAllow: failOpen,
