@@ -29,6 +29,7 @@ export const POLICY_TYPE: Readonly<Record<Block, string>> = {
   state: 'Statestore',
   pubsub: 'Pubsub',
   secrets: 'Secretstore',
+  middleware: 'Middleware',
 };
 
 /** By Dapr's type name, such as `state.sqlite`. */

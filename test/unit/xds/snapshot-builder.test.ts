@@ -47,7 +47,11 @@ describe('a snapshot', () => {
       'local|service-grpc',
       'local|service-http',
     ]);
-    expect(namesOf(snapshot, 'listener')).toEqual(Object.values(LISTENERS).filter((name) => name !== LISTENERS.door).sort());
+    expect(namesOf(snapshot, 'listener')).toEqual(
+      Object.values(LISTENERS)
+        .filter((name) => name !== LISTENERS.door)
+        .sort(),
+    );
     expect(namesOf(snapshot, 'route')).toEqual([ROUTES.inbound, ROUTES.outbound]);
     expect(namesOf(snapshot, 'endpoint')).toEqual(namesOf(snapshot, 'cluster').filter((name) => !name.startsWith('local|')));
   });
