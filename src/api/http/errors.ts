@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { AppError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { type ErrorDetail, errorDetails } from '../error-details.js';
@@ -56,10 +56,23 @@ export function writeError(response: ServerResponse, error: AppError, logger: Lo
   response.writeHead(error.row.http, {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
-    // The rest of a body that is too large is not worth reading.
-    ...(error.row.http === 413 ? { connection: 'close' } : {}),
   });
   response.end(body);
+  if (error.row.http === 413) linger(response.req);
+}
+
+/** How long the rest of a body that is too large is read and dropped. */
+const LINGER_MS = 1000;
+
+/**
+ * A connection that is closed while the client still sends is reset, and with it goes the answer, unread (RFC 9112 §9.6). So the client gets
+ * some time to see the answer and to stop; then the connection is cut.
+ */
+function linger(request: IncomingMessage): void {
+  const cut = setTimeout(() => request.socket.destroy(), LINGER_MS);
+  request.once('close', () => clearTimeout(cut));
+  request.once('end', () => clearTimeout(cut));
+  request.resume();
 }
 
 function stackOf(error: unknown): string {
