@@ -24,13 +24,15 @@ const METADATA = /^\/v1\.0\/metadata(?:\?|$)/;
  */
 export function apiGate({ configuration, pipeline, logger }: ApiGateOptions): Divert {
   return (request, response) => {
+    // First what nearly every request is: this is the hot path.
+    if (configuration.known() && !configuration.hasPipeline()) return false;
     if (isGet(request, HEALTH)) return false;
     if (!configuration.known()) {
       if (isGet(request, METADATA)) return false;
       writeError(response, new AppError('notConfigured'), logger);
       return true;
     }
-    if (!configuration.hasPipeline() || !isDoor(request.socket)) return false;
+    if (!isDoor(request.socket)) return false;
     pipeline(request, response, { target: '' }).catch(() => writeError(response, new AppError('pipelineNotReady'), logger));
     return true;
   };
