@@ -2,7 +2,8 @@ import type { ConfigSource } from '../blocks/config-source.js';
 import type { SecretScope } from '../blocks/secrets/scopes.js';
 import { type ApiBlock, apiBlock } from '../model/access/api-rules.js';
 import type { ConfigurationSpec } from '../model/configuration.js';
-import { metricsEnabled, type TelemetrySpec } from '../model/telemetry.js';
+import { metricsEnabled, type TelemetrySpec, tracingSettings, withEnvironment } from '../model/telemetry.js';
+import type { Tracing } from '../telemetry/tracing/tracing.js';
 
 /** What the filter service reads of its app's Configuration. */
 export interface AppConfigurationView {
@@ -28,19 +29,25 @@ interface Spec extends TelemetrySpec, ConfigurationSpec {
 }
 
 /** Follows the app's Configuration; there is one resource of that kind a sidecar. */
-export function followConfiguration(source: ConfigSource): AppConfigurationView {
+export function followConfiguration(source: ConfigSource, tracing: Pick<Tracing, 'configure'>): AppConfigurationView {
   let spec: Spec = {};
   let known = false;
+  let ownTracing = false;
   let http: ApiBlock | undefined;
   let grpc: ApiBlock | undefined;
   const listeners = new Set<() => void>();
   source.on('configuration', async ({ updated, removed }) => {
     if (removed.length > 0) spec = {};
-    for (const { specJson } of updated.values()) spec = specJson === '' ? {} : (JSON.parse(specJson) as Spec);
+    for (const configuration of updated.values()) {
+      spec = configuration.specJson === '' ? {} : (JSON.parse(configuration.specJson) as Spec);
+      ownTracing = configuration.ownTracing;
+    }
     known = true;
     http = apiBlock(spec.api, 'http');
     grpc = apiBlock(spec.api, 'grpc');
     for (const listener of listeners) listener();
+    // Last: its libraries take a moment, and what may be served must not wait for them.
+    await tracing.configure(ownTracing ? tracingSettings(withEnvironment(spec, process.env)) : undefined);
   });
   return {
     known: () => known,

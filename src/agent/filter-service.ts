@@ -6,6 +6,7 @@ import { pubsubMethods } from '../api/grpc/pubsub.js';
 import { secretMethods } from '../api/grpc/secrets.js';
 import { type ApiGrpcServer, createGrpcServer } from '../api/grpc/server.js';
 import { stateMethods } from '../api/grpc/state.js';
+import { echoGrpcBaggage, observeAllGrpc, traceGrpc } from '../api/grpc/trace.js';
 import { actorRoutes } from '../api/http/actors.js';
 import { inboundGate, installGate } from '../api/http/inbound.js';
 import { invokeFallback } from '../api/http/invoke.js';
@@ -15,6 +16,7 @@ import { pubsubRoutes } from '../api/http/pubsub.js';
 import { secretRoutes } from '../api/http/secrets.js';
 import { type ApiHttpServer, createHttpServer } from '../api/http/server.js';
 import { stateRoutes } from '../api/http/state.js';
+import { echoBaggage, observeAll, traceHttp } from '../api/http/trace.js';
 import { type ActorApp, createActorApp } from '../blocks/actors/app-http.js';
 import { createActorRuntime } from '../blocks/actors/runtime.js';
 import { createActorState } from '../blocks/actors/state.js';
@@ -32,6 +34,7 @@ import {
   countState,
   countTurns,
 } from '../blocks/observe/count.js';
+import { tracePublisher, traceSink, traceTurns } from '../blocks/observe/trace.js';
 import { createPubSubService } from '../blocks/pubsub/service.js';
 import { createSecretService } from '../blocks/secrets/service.js';
 import { createStateService } from '../blocks/state/service.js';
@@ -42,6 +45,7 @@ import { loadMaglev } from '../lib/maglev.js';
 import { weftDir } from '../lib/weft-home.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createSidecarMetrics, type SidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
+import type { Tracing } from '../telemetry/tracing/tracing.js';
 import { apiGate } from './api-gate.js';
 import { type App, openApp } from './app-channel.js';
 import { askForActors } from './app-config.js';
@@ -61,6 +65,7 @@ export interface FilterServiceDeps {
   readonly door: string;
   readonly leaseValid: () => boolean;
   readonly shutdown: (force: boolean) => void;
+  readonly tracing: Tracing;
   readonly logger: Logger;
 }
 
@@ -111,7 +116,8 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const headers: Record<string, string> = apiToken ? { 'dapr-api-token': apiToken } : {};
   const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback, headers });
   const door = createHttpChannel({ origin: 'http://localhost', socketPath: deps.door, headers });
-  const configuration = followConfiguration(config);
+  const configuration = followConfiguration(config, deps.tracing);
+  const { tracer } = deps.tracing;
   const { blocked } = configuration;
   const metrics = createSidecarMetrics(appId);
 
@@ -128,8 +134,8 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const pubsub = createPubSubService({
     ...{ appId, namespace, host, config, app: app.channel, callback: app.callback, logger },
     observe: {
-      publisher: (publisher) => countPublisher(publisher, metrics, where),
-      sink: (sink) => countSink(sink, metrics, namespace),
+      publisher: (publisher) => tracePublisher(countPublisher(publisher, metrics, where), tracer),
+      sink: (sink) => traceSink(countSink(sink, metrics, namespace), tracer),
     },
   });
   const hosting = createActorRuntime({
@@ -142,7 +148,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     logger,
     leaseValid: deps.leaseValid,
   });
-  const actors = countTurns(hosting, metrics);
+  const actors = traceTurns(countTurns(hosting, metrics), tracer);
   const actorState = createActorState({
     appId,
     store: () => host.actorStateStore(),
@@ -176,7 +182,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       ...actorRoutes({ runtime: actors, state: actorState, relay }),
     ],
     fallback: invokeFallback(relay),
-    observe: options.metrics && countHttp(metrics),
+    observe: observeAll([...(options.metrics ? [countHttp(metrics)] : []), echoBaggage, traceHttp(tracer)]),
     apiToken,
     blocked: blocked.http,
     divert: apiGate({ configuration, pipeline: createRelay(door), logger }),
@@ -200,7 +206,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     blocked: blocked.grpc,
     configured: configuration.known,
     maxBodyBytes,
-    observe: options.metrics && countGrpc(metrics),
+    observe: observeAllGrpc([...(options.metrics ? [countGrpc(metrics)] : []), echoGrpcBaggage, traceGrpc(tracer)]),
     logger,
   };
   const grpc = createGrpcServer(grpcOptions);

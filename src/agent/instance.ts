@@ -1,4 +1,5 @@
 import { Instance, type LocalFiles } from '../gen/weft/registry/v1/registry.js';
+import { environmentCollector } from '../model/telemetry.js';
 import { apiDoorOf, type SidecarOptions } from './options.js';
 import type { RunDir } from './run-dir.js';
 
@@ -45,5 +46,6 @@ export function instanceOf(options: SidecarOptions, { instanceId, inboundPort, r
     runPid: options.runPid,
     maxBodyBytes: options.maxBodyBytes,
     localFiles,
+    spanSink: { socket: sockets.spans, hasCollector: Boolean(environmentCollector(process.env)) },
   });
 }

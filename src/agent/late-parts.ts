@@ -2,6 +2,8 @@
  * The parts of a sidecar that take long to load (gRPC, the HTTP server, the blocks), as one import: Envoy, a process of its own,
  * starts meanwhile.
  */
+
+export { createTracing } from '../telemetry/tracing/tracing.js';
 export { startAttachClient } from './attach-client.js';
 export { createConfigClient } from './config-client.js';
 export { openControlPlaneChannel } from './control-plane-channel.js';
@@ -13,3 +15,4 @@ export { instanceOf } from './instance.js';
 export { writeLocalSecrets } from './local-secrets.js';
 export { startMetricsServer } from './metrics/server.js';
 export { followMiddleware } from './middleware.js';
+export { startSpanSink } from './span-sink.js';

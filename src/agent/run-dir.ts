@@ -14,6 +14,8 @@ export interface RunDir {
     readonly grpc: string;
     /** Certificates for Envoy. */
     readonly sds: string;
+    /** Envoy's spans. */
+    readonly spans: string;
     /** Envoy. */
     readonly loop: string;
     readonly self: string;
@@ -45,6 +47,7 @@ export function makeRunDir(name: string): RunDir {
       api: socket('api'),
       grpc: socket('grpc'),
       sds: socket('sds'),
+      spans: socket('spans'),
       loop: socket('loop'),
       self: socket('self'),
       door: socket('door'),

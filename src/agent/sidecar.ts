@@ -97,6 +97,12 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   envoy.failed.catch(failed.reject);
   const parts = await import('./late-parts.js');
 
+  // Spans: Envoy's come to us.
+  const tracing = parts.createTracing(options.appId, logger);
+  undo.add(tracing.close);
+  const spanSink = await parts.startSpanSink(runDir.sockets.spans, tracing.takeEnvoySpans);
+  undo.add(spanSink.close);
+
   // The control plane: instances report up, configuration comes down.
   const join = { ...identity, ...options.join };
   const own = sds && identityService ? parts.startSidecarIdentity({ ...join, address: identityService, sds }, logger) : undefined;
@@ -115,7 +121,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   // Blocks and API.
   const leaseValid = () => systemClock.now() < attach.leaseValidUntil() - LEASE_MARGIN_MS;
   const { loop, door } = runDir.sockets;
-  const shared = { options, instanceId, config, health, loopback: loop, door, leaseValid, logger };
+  const shared = { options, instanceId, config, health, loopback: loop, door, leaseValid, tracing, logger };
   const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
   undo.add(service.close);
   const doors = await parts.openDoors(options, { service, runDir, logger });

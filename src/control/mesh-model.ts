@@ -60,7 +60,13 @@ function configurationOf(instance: Instance, set: ResourceSet): AppConfiguration
   const resiliencyNames = scopedTo(instance, set)
     .policies.filter(({ kind }) => kind === 'Resiliency')
     .map(({ name }) => name);
-  return { appId: instance.appId, namespace: instance.namespace, specJson: JSON.stringify(spec), resiliencyNames };
+  return {
+    appId: instance.appId,
+    namespace: instance.namespace,
+    specJson: JSON.stringify(spec),
+    resiliencyNames,
+    ownTracing: false,
+  };
 }
 
 /** @returns `later` laid over `earlier`: objects are merged key by key, everything else is replaced */

@@ -18,6 +18,8 @@ export const SERVICE_GRPC_CLUSTER = 'local|service-grpc';
 export const EXT_PROC_CLUSTER = 'local|ext-proc';
 /** @returns the cluster of a server that middleware asks: token issuers and the like, by their origin */
 export const middlewareCluster = (origin: string): string => `middleware|${origin}`;
+/** The sidecar, which takes its Envoy's spans. */
+export const SPANS_CLUSTER = 'local|spans';
 /** The control plane; stands in the bootstrap. No `|`: Envoy makes this the `:authority` of its stream, and Node's HTTP/2 refuses it there. */
 export const ADS_CLUSTER = 'weft-control-plane';
 

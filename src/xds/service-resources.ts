@@ -13,7 +13,7 @@ import { named, stable } from './named.js';
 import type { Resource, Snapshot } from './resource.js';
 import { resourceTypes, type TypeUrl } from './resource-types.js';
 import { messageTypes } from './translate/any.js';
-import { makeResource, redactComponent } from './translate/resource.js';
+import { makeResource, redactComponent, redactConfiguration } from './translate/resource.js';
 
 export interface ServiceBuilder {
   /** @returns what the filter service of `instance` may ask for: its app's configuration and resources, its namespace's placements */
@@ -30,11 +30,15 @@ export function createServiceBuilder(): ServiceBuilder {
     build(model, instance, before) {
       const { namespace, appId } = instance;
       const set = model.resourcesFor(instance);
-      const configuration = model.configurationFor(instance);
+      // The profile may change while the files stay.
+      const configuration = { ...model.configurationFor(instance), ownTracing: model.profile.tracing === 'own' };
       const inNamespace = (item: { readonly namespace: string; readonly name: string }) =>
         `${item.namespace || namespace}/${item.name}`;
       const types: [TypeUrl, Resources][] = [
-        [resourceTypes.configuration, named([makeResource(messageTypes.configuration, `${namespace}/${appId}`, configuration)])],
+        [
+          resourceTypes.configuration,
+          named([makeResource(messageTypes.configuration, `${namespace}/${appId}`, configuration, redactConfiguration)]),
+        ],
         [resourceTypes.resiliency, named(policiesOf(set).map(([item, policies]) => resiliency(policies, inNamespace(item))))],
         [resourceTypes.component, named(ownLast(set.components).map((item) => component(item, inNamespace(item))))],
         [resourceTypes.subscription, named(ownLast(set.subscriptions).map((item) => subscription(item, inNamespace(item))))],

@@ -12,6 +12,7 @@ import { localClusters } from './translate/cluster.js';
 import { filterClusters } from './translate/filters/index.js';
 import { listeners } from './translate/listener.js';
 import { inboundRoutes } from './translate/route.js';
+import { spanClusters } from './translate/tracing.js';
 
 export interface SnapshotBuilder {
   /**
@@ -87,7 +88,10 @@ function envoyParts(instance: Instance, { settings, shared }: Surroundings, befo
     instance,
     settings,
     endpoints,
-    clusters: stable(before?.clusters, named([...localClusters(instance), ...filterClusters(instance, settings)])),
+    clusters: stable(
+      before?.clusters,
+      named([...localClusters(instance), ...filterClusters(instance, settings), ...spanClusters(instance, settings)]),
+    ),
     listeners: stable(before?.listeners, named(listeners(instance, settings))),
     routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance)] : [])),
   };

@@ -17,7 +17,7 @@ export const modelOf = (
   placements,
   profile,
   resourcesFor: () => resources,
-  configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [] }),
+  configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [], ownTracing: true }),
 });
 
 /** @returns `model` with these Configurations, by app id */

@@ -19,7 +19,12 @@ const ADS_BACKOFF = { base_interval: '0.1s', max_interval: '2s' };
 const MAX_CONNECTIONS = 50_000;
 
 /** Envoy's own bound of 100 instructions is less than `/[a-z]{1,100}`; how large an expression may be is checked when a route is read. */
-const RUNTIME = { 're2.max_program_size.error_level': 4_294_967_295 };
+const RUNTIME = {
+  're2.max_program_size.error_level': 4_294_967_295,
+  // Spans go to the sidecar in few requests, and soon; Envoy's own numbers are 5 and 5 s.
+  'tracing.opentelemetry.min_flush_spans': 100,
+  'tracing.opentelemetry.flush_interval_ms': 1000,
+};
 
 /**
  * The series that we show or need ourselves (draining watches `downstream_rq_active`). Envoy makes no others,

@@ -1,9 +1,8 @@
-import type { Metadata } from '@grpc/grpc-js';
 import type { PubSubService } from '../../blocks/pubsub/service.js';
 import type { BulkPublishRequest, BulkPublishResponse } from '../../gen/dapr/proto/runtime/v1/pubsub.js';
-import { binaryTraceparent, traceContext } from '../trace-context.js';
 import type { DaprMethods } from './methods.js';
 import { subscribeTopicEvents } from './subscribe.js';
+import { grpcTrace } from './trace.js';
 import { unary } from './unary.js';
 
 /** Publishing and streaming subscriptions over gRPC (reference §3.6). */
@@ -17,23 +16,16 @@ export function pubsubMethods(service: PubSubService): DaprMethods {
       // An absent map and an empty one are the same on the wire.
       metadata: Object.keys(own).length > 0 ? own : undefined,
     }));
-    const failed = await service.bulkPublish({ pubsubName, topic, metadata, entries, trace: traceOf(call.metadata) });
+    const failed = await service.bulkPublish({ pubsubName, topic, metadata, entries, trace: grpcTrace(call.metadata) });
     return { failedEntries: [...failed] };
   });
   return {
     publishEvent: unary(async ({ pubsubName, topic, data, dataContentType: contentType, metadata }, call) => {
-      await service.publish({ pubsubName, topic, data, contentType, metadata, trace: traceOf(call.metadata) });
+      await service.publish({ pubsubName, topic, data, contentType, metadata, trace: grpcTrace(call.metadata) });
       return {};
     }),
     bulkPublishEvent: bulkPublish,
     bulkPublishEventAlpha1: bulkPublish,
     subscribeTopicEventsAlpha1: subscribeTopicEvents(service),
   };
-}
-
-/** The binary form wins over the text form (reference §8). */
-function traceOf(metadata: Metadata) {
-  const [binary] = metadata.get('grpc-trace-bin');
-  const [traceparent] = metadata.get('traceparent');
-  return traceContext(binaryTraceparent(binary) ?? traceparent, metadata.get('tracestate')[0]);
 }

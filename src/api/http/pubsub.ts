@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FailedEntry } from '../../blocks/pubsub/publisher.js';
 import type { PubSubService } from '../../blocks/pubsub/service.js';
 import { errorTable } from '../../errors.js';
-import { traceContext } from '../trace-context.js';
+import { httpTrace } from '../../telemetry/tracing/context.js';
 import { bulkEntries } from './pubsub-body.js';
 import { sendEmpty } from './reply.js';
 import type { HttpRoute } from './route.js';
@@ -51,9 +51,7 @@ async function bulkPublish(service: PubSubService, request: FastifyRequest, repl
 
 function target(request: FastifyRequest) {
   const { pubsub = '', '*': topic = '' } = request.params as Params;
-  const { traceparent, tracestate } = request.headers;
-  const trace = traceContext(traceparent, tracestate);
-  return { pubsubName: pubsub, topic, metadata: queryMetadata(request), trace };
+  return { pubsubName: pubsub, topic, metadata: queryMetadata(request), trace: httpTrace(request.headers) };
 }
 
 function sendFailed(reply: FastifyReply, failed: readonly FailedEntry[]): void {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { TraceContext } from '../../telemetry/tracing/context.js';
 import { isJson, type Slice, scanObject } from './json-scan.js';
 import type { EnvelopeOverrides } from './publish-metadata.js';
 
@@ -7,11 +8,6 @@ import type { EnvelopeOverrides } from './publish-metadata.js';
 export const ENVELOPE_CONTENT_TYPE = 'application/cloudevents+json';
 const DEFAULT_TYPE = 'com.dapr.event.sent';
 const SPEC_VERSION = '1.0';
-
-export interface TraceContext {
-  readonly traceparent?: string;
-  readonly tracestate?: string;
-}
 
 export interface WrapRequest {
   readonly data: Buffer;

@@ -88,9 +88,9 @@ function eventMetadata(event: AppEvent): Record<string, string> {
     if (!/^(grpc-|dapr-|x-weft-|:|content-type$|te$|user-agent$|authorization$)/i.test(name)) metadata[name] = value;
   }
   metadata.pubsubname = event.pubsubName;
-  const traceparent = event.envelope.text('traceparent') ?? event.envelope.text('traceid');
+  const traceparent = event.trace?.traceparent ?? event.envelope.text('traceparent') ?? event.envelope.text('traceid');
   if (traceparent) metadata.traceparent = traceparent;
-  const tracestate = event.envelope.text('tracestate');
+  const tracestate = event.trace?.tracestate ?? event.envelope.text('tracestate');
   if (tracestate) metadata.tracestate = tracestate;
   return metadata;
 }

@@ -38,9 +38,9 @@ function routePath(event: AppEvent): string {
 function eventHeaders(event: AppEvent): Record<string, string> {
   const headers = messageHeaders(event);
   headers['content-type'] = ENVELOPE_CONTENT_TYPE;
-  const traceparent = event.envelope.text('traceparent') ?? event.envelope.text('traceid');
+  const traceparent = event.trace?.traceparent ?? event.envelope.text('traceparent') ?? event.envelope.text('traceid');
   if (traceparent && isHeaderValue(traceparent)) headers.traceparent = traceparent;
-  const tracestate = event.envelope.text('tracestate');
+  const tracestate = event.trace?.tracestate ?? event.envelope.text('tracestate');
   if (tracestate && isHeaderValue(tracestate)) headers.tracestate = tracestate;
   return headers;
 }

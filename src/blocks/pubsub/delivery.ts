@@ -4,7 +4,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import type { Policy } from '../resiliency/policy.js';
 import { wrapRawMessage } from './cloudevent.js';
 import type { Message, MessageHandler } from './contract.js';
-import { type Envelope, isExpired, readEnvelope } from './envelope.js';
+import { isExpired, readEnvelope } from './envelope.js';
 import { attemptUnder } from './policy.js';
 import type { Router } from './routing.js';
 import type { AppEvent, EventSink, Outcome } from './sink.js';

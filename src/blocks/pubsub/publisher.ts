@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { AppError, messageOf } from '../../errors.js';
+import type { TraceContext } from '../../telemetry/tracing/context.js';
 import type { HostedComponent } from '../component-loader.js';
-import { ENVELOPE_CONTENT_TYPE, type TraceContext, wrapEvent } from './cloudevent.js';
+import { ENVELOPE_CONTENT_TYPE, wrapEvent } from './cloudevent.js';
 import type { Message, PublishRequest } from './contract.js';
 import { type PublishMetadata, readPublishMetadata, travellingMetadata } from './publish-metadata.js';
 import { type TopicScopes, topicScopes } from './scopes.js';
@@ -29,6 +30,8 @@ export interface BulkPublishEntry {
   readonly entryId: string;
   readonly data: Buffer;
   readonly contentType: string;
+  /** When it has a span of its own. Default: the request's. */
+  readonly trace?: TraceContext;
   /** Undefined: the entry carries none, and the request's does not apply to it either (reference §1.5). */
   readonly metadata?: Readonly<Record<string, string>>;
 }

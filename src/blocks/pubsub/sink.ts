@@ -1,3 +1,4 @@
+import type { TraceContext } from '../../telemetry/tracing/context.js';
 import type { ReplyCode } from '../resiliency/policy.js';
 import type { Envelope } from './envelope.js';
 
@@ -25,6 +26,8 @@ export interface AppEvent {
   /** The route that the rules chose. */
   readonly path: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the app continues, when its delivery is recorded. Default: the publisher's, from the envelope. */
+  readonly trace?: TraceContext;
 }
 
 export interface BulkEntry {

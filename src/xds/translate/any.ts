@@ -6,6 +6,7 @@ import { Listener } from '../../gen/envoy/config/listener/v3/listener.js';
 import { Action as RbacAction } from '../../gen/envoy/config/rbac/v3/rbac.js';
 import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
+import { OpenTelemetryConfig } from '../../gen/envoy/config/trace/v3/opentelemetry.js';
 import { ExtensionWithMatcher } from '../../gen/envoy/extensions/common/matching/v3/extension_matcher.js';
 import { Gzip } from '../../gen/envoy/extensions/compression/gzip/compressor/v3/gzip.js';
 import { Compressor } from '../../gen/envoy/extensions/filters/http/compressor/v3/compressor.js';
@@ -25,6 +26,7 @@ import { RBAC as NetworkRbac } from '../../gen/envoy/extensions/filters/network/
 import { OAuth2 as InjectedOAuth2 } from '../../gen/envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.js';
 import { CookieBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie.js';
 import { HeaderBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/header/v3/header.js';
+import { UuidRequestIdConfig } from '../../gen/envoy/extensions/request_id/uuid/v3/uuid.js';
 import { PreviousHostsPredicate } from '../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
 import { RawBuffer } from '../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.js';
 import { DownstreamTlsContext, UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
@@ -43,6 +45,7 @@ import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js'
 import { HttpProtocolOptions } from '../../gen/weft/envoy/v1/http_protocol_options.js';
 import { LocalRateLimit } from '../../gen/weft/envoy/v1/local_rate_limit.js';
 import { SetConnectionState } from '../../gen/weft/envoy/v1/set_filter_state.js';
+import { ParentBasedSampler, TraceIdRatioSampler } from '../../gen/weft/envoy/v1/trace_samplers.js';
 
 /** What ts-proto generates for a message. */
 export interface Codec<T> {
@@ -106,6 +109,10 @@ export const messageTypes = {
   ),
   cookieSession: type('envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState', CookieBasedSessionState),
   headerSession: type('envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState', HeaderBasedSessionState),
+  openTelemetry: type('envoy.config.trace.v3.OpenTelemetryConfig', OpenTelemetryConfig),
+  parentBasedSampler: type('envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig', ParentBasedSampler),
+  ratioSampler: type('envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig', TraceIdRatioSampler),
+  uuidRequestId: type('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', UuidRequestIdConfig),
   component: type('weft.config.v1.Component', Component),
   resiliency: type('weft.config.v1.ComponentResiliency', ComponentResiliency),
   subscription: type('weft.config.v1.Subscription', Subscription),

@@ -2,7 +2,7 @@ import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extens
 import type { HeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
 import type { Instance } from '../../model/instance.js';
 import { extension, messageTypes } from './any.js';
-import { append, overwrite } from './values.js';
+import { append, ifAbsent, overwrite } from './values.js';
 
 /**
  * Who may say what about a caller. These mutations run before any rule, route or filter reads a header, and once for a request: a
@@ -47,6 +47,28 @@ export const fromSidecar: readonly TypedExtensionConfig[] = mutate([
   add('x-forwarded-for', PEER),
   set('x-forwarded-host', '%REQ(:AUTHORITY)%'),
   set('forwarded', `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`),
+]);
+
+/** What B3's headers say, single or multiple, in one text; other clients' headers of this name are gone by then. */
+const B3 = 'x-weft-b3';
+const B3_VALUE = '%REQ(b3)%%REQ(x-b3-traceid)%-%REQ(x-b3-spanid)%-%REQ(x-b3-sampled)%';
+
+/** @returns a CEL expression for the W3C form of what stands in {@link B3}; '' when nothing does. Expressions may have 100 instructions. */
+function w3cFromB3(): string {
+  const b3 = `request.headers['${B3}']`;
+  const ids = '^([0-9a-f]+)-([0-9a-f]+)';
+  const w3c = (pad: string, flags: string) => `re.extract(${b3}, '${ids}.*$', '00-${pad}\\\\1-\\\\2-${flags}')`;
+  // Without a decision of the caller's the trace is not recorded, as OpenTelemetry's own reading has it.
+  const decided = (pad: string) => `(${b3}.matches('${ids}-[1dt]') ? ${w3c(pad, '01')} : ${w3c(pad, '00')})`;
+  // Trace ids of 64 bits get zeros in front.
+  return `!${b3}.matches('${ids}') ? '' : ${b3}.matches('^[0-9a-f]{16}-') ? ${decided('0'.repeat(16))} : ${decided('')}`;
+}
+
+/** Reads B3 where there is no traceparent; Envoy's tracer knows W3C only. */
+export const traceFromB3: readonly TypedExtensionConfig[] = mutate([
+  set(B3, B3_VALUE),
+  { action: { $case: 'append', value: ifAbsent('traceparent', `%CEL(${w3cFromB3()})%`) } },
+  remove(B3),
 ]);
 
 /** For calls of an app to itself: as from another sidecar, but nothing was forwarded. */

@@ -23,6 +23,7 @@ import { http1, http2 } from './http-options.js';
 import { inboundTls } from './mtls.js';
 import { certifiedCaller, peerFilters } from './peer.js';
 import { makeResource } from './resource.js';
+import { b3Reading, connectionTracing } from './tracing.js';
 import { ads, duration, pipe, tcp } from './values.js';
 
 /**
@@ -110,7 +111,8 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
     },
     localReplyConfig: localReplies(context),
     httpFilters: filterChain(context),
-    earlyHeaderMutationExtensions: [...earlyHeaders],
+    earlyHeaderMutationExtensions: [...earlyHeaders, ...(direction === 'api' ? b3Reading(instance, settings) : [])],
+    ...connectionTracing(instance, settings),
   };
 }
 

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import type { Component } from '../../gen/weft/config/v1/config.js';
+import type { AppConfiguration, Component } from '../../gen/weft/config/v1/config.js';
+import { type TelemetrySpec, withoutTracingSecrets } from '../../model/telemetry.js';
 import type { Resource } from '../resource.js';
 import { expandAny, type MessageType } from './any.js';
 
@@ -31,4 +32,10 @@ export const redactComponent = (component: Component): Component => ({
   metadata: component.metadata.map((item) =>
     item.from?.$case === 'value' ? { ...item, from: { $case: 'value', value: REDACTED } } : item,
   ),
+});
+
+/** Without the tokens of collectors. */
+export const redactConfiguration = (configuration: AppConfiguration): AppConfiguration => ({
+  ...configuration,
+  specJson: JSON.stringify(withoutTracingSecrets(JSON.parse(configuration.specJson || '{}') as TelemetrySpec)),
 });

@@ -27,6 +27,14 @@ export function append(key: string, value: string): HeaderValueOption {
   });
 }
 
+/** @returns a header that is added when the request has none under that name */
+export function ifAbsent(key: string, value: string): HeaderValueOption {
+  return HeaderValueOption.fromPartial({
+    header: { key, value },
+    appendAction: HeaderValueOption_HeaderAppendAction.ADD_IF_ABSENT,
+  });
+}
+
 /** `localhost` is not an address to Envoy. */
 const LITERALS: Readonly<Record<string, string>> = { localhost: '127.0.0.1', '': '0.0.0.0' };
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { binaryTraceparent, traceContext } from '../../../src/api/trace-context.js';
+import { binaryTraceparent, traceContext } from '../../../../src/telemetry/tracing/context.js';
 
 const TRACE = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
