@@ -130,7 +130,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   });
   countComponents(host, metrics);
   const where = { namespace, host };
-  const state = countState(createStateService({ host, appId, namespace }), metrics, where);
+  const state = countState(createStateService({ host, appId, namespace: options.keyNamespace }), metrics, where);
   const pubsub = createPubSubService({
     ...{ appId, namespace, host, config, app: app.channel, callback: app.callback, logger },
     observe: {

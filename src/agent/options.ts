@@ -23,6 +23,8 @@ export interface MetricsOptions {
 export interface SidecarOptions {
   readonly appId: string;
   readonly namespace: string;
+  /** The namespace that was given, as `keyPrefix: namespace` wants it; undefined: none was, and keys stand under the app id alone. */
+  readonly keyNamespace?: string;
   /** 0: there is no app to call. */
   readonly appPort: number;
   readonly appProtocol: AppProtocol;

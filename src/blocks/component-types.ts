@@ -1,3 +1,4 @@
+import { nearest } from '../lib/suggest.js';
 import type { ComponentFactory } from './component.js';
 import type { HttpMiddleware } from './middleware/contract.js';
 import type { PubSub } from './pubsub/contract.js';
@@ -46,21 +47,6 @@ export function componentType(types: ComponentTypes, type: string, version: stri
 
 function suggestion(types: ComponentTypes, type: string): string {
   const names = Object.keys(types).sort();
-  const [best] = names.map((name) => ({ name, distance: editDistance(name, type) })).sort((a, b) => a.distance - b.distance);
-  if (best && best.distance <= Math.max(3, type.length / 3)) return `did you mean ${best.name}?`;
-  return `known types: ${names.join(', ')}`;
-}
-
-/** Levenshtein distance. */
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
+  const meant = nearest(type, names);
+  return meant === undefined ? `known types: ${names.join(', ')}` : `did you mean ${meant}?`;
 }

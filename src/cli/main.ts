@@ -49,8 +49,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     const command = program.command(verb).description(summary);
     if (wanted === verb || (wanted === 'help' && argv.includes(verb))) (await load()).define(command);
   }
-  await program.parseAsync(argv as string[]);
+  await program.parseAsync(wanted === 'sidecar' ? withTwoDashes(argv) : (argv as string[]));
 }
+
+/** daprd takes `-app-id` for `--app-id`, and scripts that start it are written so. Weft's sidecar has no flags of one letter to mistake it for. */
+const withTwoDashes = (argv: readonly string[]): string[] =>
+  argv.map((word, index) => (index > 1 && /^-[a-z][a-z-]+(=|$)/.test(word) ? `-${word}` : word));
 
 main(process.argv).catch((error: unknown) => {
   process.stderr.write(

@@ -51,24 +51,18 @@ export interface SidecarFlags {
   readonly exitOnStdinClose?: boolean;
 }
 
+/** What an app that says nothing of namespaces is in. */
+const DEFAULT_NAMESPACE = 'default';
+
 /** @throws UsageError, one line that names the flag and the remedy */
 export function sidecarOptions(flags: SidecarFlags, env: NodeJS.ProcessEnv): SidecarOptions {
-  if (!APP_ID_PATTERN.test(flags.appId))
-    throw new UsageError(
-      `--app-id ${flags.appId}: use 1 to 64 letters, digits, "-" and "_", with a letter or digit at both ends`,
-    );
-  if (!NAMESPACE_PATTERN.test(flags.namespace))
-    throw new UsageError(`--namespace ${flags.namespace}: use 1 to 63 lower-case letters, digits and "-"`);
-  for (const [port, flag] of [
-    [flags.daprHttpPort, '--dapr-http-port'],
-    [flags.daprGrpcPort, '--dapr-grpc-port'],
-  ] as const)
-    if (port === 0) throw new UsageError(`${flag} 0: name the port, the app must know it`);
+  checkNames(flags);
   const { host, port } = parseControlPlaneAddress(flags.controlPlaneAddress);
   const addresses = (flags.daprListenAddresses ?? []).map((address) => address.replace(/^\[|\]$/g, ''));
   return {
     appId: flags.appId,
     namespace: flags.namespace,
+    ...(env.NAMESPACE || flags.namespace !== DEFAULT_NAMESPACE ? { keyNamespace: flags.namespace } : {}),
     appPort: flags.appPort,
     appProtocol: flags.appProtocol,
     appAddress: flags.appChannelAddress,
@@ -92,16 +86,7 @@ export function sidecarOptions(flags: SidecarFlags, env: NodeJS.ProcessEnv): Sid
     ...metricsOf(flags),
     envoyConcurrency: Math.max(1, flags.envoyConcurrency),
     logLevel: levelOf(flags.logLevel),
-    ...(flags.enableAppHealthCheck
-      ? {
-          appHealth: {
-            path: flags.appHealthCheckPath,
-            intervalMs: flags.appHealthProbeInterval * 1000,
-            timeoutMs: flags.appHealthProbeTimeout,
-            threshold: Math.max(1, flags.appHealthThreshold),
-          },
-        }
-      : {}),
+    ...healthOf(flags),
     ...(env.DAPR_API_TOKEN ? { apiToken: env.DAPR_API_TOKEN } : {}),
     ...(env.APP_API_TOKEN ? { appToken: env.APP_API_TOKEN } : {}),
     labels: Object.fromEntries((flags.label ?? []).map(labelOf)),
@@ -109,6 +94,21 @@ export function sidecarOptions(flags: SidecarFlags, env: NodeJS.ProcessEnv): Sid
     appPid: Number(env.WEFT_APP_PID) || 0,
     appCommand: env.WEFT_APP_COMMAND ?? '',
   };
+}
+
+/** @throws UsageError, one line that names the flag and the remedy */
+function checkNames(flags: SidecarFlags): void {
+  if (!APP_ID_PATTERN.test(flags.appId))
+    throw new UsageError(
+      `--app-id ${flags.appId}: use 1 to 64 letters, digits, "-" and "_", with a letter or digit at both ends`,
+    );
+  if (!NAMESPACE_PATTERN.test(flags.namespace))
+    throw new UsageError(`--namespace ${flags.namespace}: use 1 to 63 lower-case letters, digits and "-"`);
+  for (const [port, flag] of [
+    [flags.daprHttpPort, '--dapr-http-port'],
+    [flags.daprGrpcPort, '--dapr-grpc-port'],
+  ] as const)
+    if (port === 0) throw new UsageError(`${flag} 0: name the port, the app must know it`);
 }
 
 /** daprd knows two levels more; both are worse than an error. */
@@ -145,6 +145,18 @@ export function sizeArgument(text: string): number {
   const factor = FACTORS[unit] ?? FACTORS[unit.replace('K', 'k')];
   if (amount === undefined || factor === undefined) throw new InvalidArgumentError('Expected a size, such as 4Mi or 65536.');
   return Math.floor(Number(amount) * factor);
+}
+
+function healthOf(flags: SidecarFlags): Pick<SidecarOptions, 'appHealth'> {
+  if (!flags.enableAppHealthCheck) return {};
+  return {
+    appHealth: {
+      path: flags.appHealthCheckPath,
+      intervalMs: flags.appHealthProbeInterval * 1000,
+      timeoutMs: flags.appHealthProbeTimeout,
+      threshold: Math.max(1, flags.appHealthThreshold),
+    },
+  };
 }
 
 function metricsOf({

@@ -36,19 +36,33 @@ export function envoyLog(logger: Logger): EnvoyLog {
       const lines = (rest + chunk).split('\n');
       rest = (lines.pop() ?? '').slice(-64 * 1024);
       for (const line of lines) {
-        if (line.trim() === '') continue;
-        const [level = '', name, ...message] = line.split('\t');
-        const known = LEVELS[level];
-        const text = known ? message.join('\t') : line;
-        // The list of every extension that is linked in: 90 lines at each start.
-        if (known === 'debug' && text.startsWith('  ')) continue;
-        // We know: src/agent/local-secrets.ts.
-        if (text.includes('extensions.filters.http.api_key_auth.v3') && text.includes('work-in-progress')) continue;
-        logger[known ?? 'error'](text, known ? { envoy: name } : {});
-        kept.push(text);
+        const entry = entryOf(line);
+        if (!entry) continue;
+        logger[entry.level](entry.text, entry.fields);
+        kept.push(entry.text);
         if (kept.length > KEPT_LINES) kept.shift();
       }
     },
     lastLines: () => (rest === '' ? kept : [...kept, rest]),
   };
+}
+
+interface Entry {
+  readonly level: LogLevel;
+  readonly text: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/** @returns undefined for a line that tells nobody anything */
+function entryOf(line: string): Entry | undefined {
+  if (line.trim() === '') return undefined;
+  const [first = '', name = '', ...message] = line.split('\t');
+  const level = LEVELS[first];
+  if (level === undefined) return { level: 'error', text: line, fields: {} };
+  const text = message.join('\t');
+  // The list of every extension that is linked in: 90 lines at each start.
+  if (level === 'debug' && text.startsWith('  ')) return undefined;
+  // We know: src/agent/local-secrets.ts.
+  if (text.includes('extensions.filters.http.api_key_auth.v3') && text.includes('work-in-progress')) return undefined;
+  return { level, text, fields: { envoy: name } };
 }

@@ -57,6 +57,7 @@ export const runFields = {
   daprGRPCPort: sidecar('port', false, 'dapr-grpc-port', "the sidecar's gRPC port; default: a free one from 50001 on", 'G'),
   daprInternalGRPCPort: sidecar('port', false, 'dapr-internal-grpc-port', "the port for other apps' sidecars", 'I'),
   metricsPort: sidecar('port', false, 'metrics-port', 'the port of the metrics', 'M'),
+  apiDoor: sidecar(['envoy', 'service'], true, 'api-door', 'who listens on the API ports: envoy or service'),
   apiListenAddresses: sidecar('text', true, 'dapr-listen-addresses', 'addresses that the API listens on, comma-separated'),
   unixDomainSocket: sidecar('text', false, 'unix-domain-socket', 'serve the API on Unix sockets in this directory', 'u'),
   configFilePath: sidecar('path', true, 'config', 'a Configuration file', 'c'),
