@@ -22,8 +22,26 @@ export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
       ...undefinedNames(`targets.components.${component}.outbound`, outbound ?? {}),
       ...undefinedNames(`targets.components.${component}.inbound`, inbound ?? {}),
     ]),
+    ...Object.entries(targets?.apps ?? {}).flatMap(([app, { circuitBreaker }]) =>
+      withoutHalfOpen(policies?.circuitBreakers?.[circuitBreaker ?? '']).map(
+        (field) =>
+          `targets.apps.${app}.circuitBreaker: ${field} of ${circuitBreaker} means nothing between apps, since Envoy has no half-open state`,
+      ),
+    ),
     ...actors
       .filter(([, { circuitBreaker }]) => circuitBreaker !== undefined)
       .map(([type]) => `targets.actors.${type}.circuitBreaker: an actor has one owner, so Envoy does not break calls to it`),
   ];
 }
+
+/** @returns the fields of a breaker that Envoy's outlier detection has no counterpart for */
+function withoutHalfOpen(
+  breaker: { readonly maxRequests?: unknown; readonly interval?: unknown } | undefined,
+): readonly string[] {
+  return (['maxRequests', 'interval'] as const).filter(
+    (field) => breaker?.[field] !== undefined && breaker[field] !== NO_EFFECT[field],
+  );
+}
+
+/** What Dapr takes when nothing is said. */
+const NO_EFFECT: Readonly<Record<string, unknown>> = { maxRequests: 1, interval: '0s' };

@@ -114,4 +114,17 @@ describe('the notes on a Resiliency', () => {
     ]);
     expect(await notes(doc('{ timeouts: { t: 1s } }', '{ apps: { orders: { timeout: t } } }'))).toEqual([]);
   });
+
+  it('name what Envoy has no counterpart for, and the same breaker is right for a component', async () => {
+    const breakers = '{ circuitBreakers: { c: { maxRequests: 3, interval: 10s }, d: { maxRequests: 1, interval: 0s } } }';
+    const why = 'means nothing between apps, since Envoy has no half-open state';
+    expect(await notes(doc(breakers, '{ apps: { orders: { circuitBreaker: c }, pay: { circuitBreaker: d } } }'))).toEqual([
+      `targets.apps.orders.circuitBreaker: maxRequests of c ${why}`,
+      `targets.apps.orders.circuitBreaker: interval of c ${why}`,
+    ]);
+    expect(await notes(doc(breakers, '{ components: { store: { outbound: { circuitBreaker: c } } } }'))).toEqual([]);
+    expect(await notes(doc(breakers, '{ components: { store: { outbound: { retry: none } } } }'))).toEqual([
+      'targets.components.store.outbound.retry: none is not defined in this document',
+    ]);
+  });
 });
