@@ -68,6 +68,9 @@ const header = (key: string, value: string): HeaderValueOption =>
     appendAction: HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD,
   });
 
+/** Who calls and where to, and what belongs to the connection. Envoy refuses most of them too. */
+const OURS =
+  /^(?:host|connection|transfer-encoding|content-length|x-weft-.*|x-envoy-.*|dapr-caller-.*|dapr-callee-app-id|dapr-api-token|x-forwarded-client-cert)$/;
 const NAME = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 
 function headers(value: unknown): HeaderValueOption[] {
@@ -86,6 +89,7 @@ function names(value: unknown): string[] {
 function headerName(name: string): string {
   const lower = name.toLowerCase();
   if (!NAME.test(lower)) throw new Error(`${JSON.stringify(name)} is no name of a header`);
+  if (OURS.test(lower)) throw new Error(`header ${lower} is not for a middleware to change`);
   return lower;
 }
 

@@ -61,7 +61,8 @@ function streamServer({ moduleOf, logger }: ExtProcOptions): (call: Stream) => v
   return (call) => {
     const name = String(call.metadata.get(HEADERS.middleware)[0] ?? '');
     const module = moduleOf(name);
-    const fail = (code: status, details: string) => call.destroy(Object.assign(new Error(details), { code, details }));
+    // As grpc-js has it: an error that is emitted goes out as the status of the call.
+    const fail = (code: status, details: string) => void call.emit('error', { code, details });
     // Envoy resets a stream that it needs no longer: a call that was answered, or whose client has gone.
     call.on('error', () => {});
     if (!module) return fail(status.NOT_FOUND, `there is no middleware ${name}`);
@@ -71,13 +72,13 @@ function streamServer({ moduleOf, logger }: ExtProcOptions): (call: Stream) => v
       call.pause();
       exchange.next(message).then(
         (answer) => {
-          if (call.cancelled || call.destroyed) return;
+          if (call.cancelled) return;
           call.write(answer);
           call.resume();
         },
         (error: unknown) => {
           report(name, error);
-          if (!call.cancelled && !call.destroyed) fail(status.INTERNAL, messageOf(error));
+          if (!call.cancelled) fail(status.INTERNAL, messageOf(error));
         },
       );
     });
