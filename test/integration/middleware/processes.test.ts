@@ -29,6 +29,7 @@ const component = (name: string, type: string, metadata: Record<string, unknown>
     ),
   },
   scopes,
+  auth: { secretStore: 'env' },
 });
 const handlers = (...all: string[]) => ({
   handlers: all.map((it) => {
@@ -36,6 +37,12 @@ const handlers = (...all: string[]) => ({
     return { name, type: `middleware.http.${type}` };
   }),
 });
+const secrets = {
+  apiVersion: 'dapr.io/v1alpha1',
+  kind: 'Component',
+  metadata: { name: 'env' },
+  spec: { type: 'secretstores.local.env', version: 'v1' },
+};
 const store = {
   apiVersion: 'dapr.io/v1alpha1',
   kind: 'Component',
@@ -45,7 +52,7 @@ const store = {
 
 /** Replaces what is configured. */
 function configure(components: readonly object[], spec: object): void {
-  writeFileSync(files.components, [store, ...components].map((it) => JSON.stringify(it)).join('\n---\n'));
+  writeFileSync(files.components, [store, secrets, ...components].map((it) => JSON.stringify(it)).join('\n---\n'));
   writeFileSync(
     files.config,
     JSON.stringify({ apiVersion: 'dapr.io/v1alpha1', kind: 'Configuration', metadata: { name: 'c' }, spec }),
@@ -118,7 +125,10 @@ describe.each(['envoy', 'service', 'seen'])('the %s door', (door) => {
     expect((await get('/v1.0/invoke/other/method/x', { authorization })).body).toBe('hello');
     expect((await get('/v1.0/state/store/key', { authorization })).status).toBe(204);
     const { body, status } = await get('/v1.0/metadata', { authorization });
-    expect([status, JSON.parse(body).components.map((it: { name: string }) => it.name)]).toEqual([200, ['bearer', 'store']]);
+    expect([status, JSON.parse(body).components.map((it: { name: string }) => it.name)]).toEqual([
+      200,
+      ['bearer', 'env', 'store'],
+    ]);
     expect((await get('/v1.0/healthz')).status).toBe(204);
   });
 
@@ -197,7 +207,12 @@ describe.each(['envoy', 'service', 'seen'])('the %s door', (door) => {
   });
 
   it('adds a token of its own to calls', async () => {
-    const metadata = { clientID: 'me', clientSecret: { envRef: 'OAUTH_SECRET' }, tokenURL: `${issuer.url}/token`, scopes: 'a,b' };
+    const metadata = {
+      clientID: 'me',
+      clientSecret: { secretKeyRef: { name: 'OAUTH_SECRET' } },
+      tokenURL: `${issuer.url}/token`,
+      scopes: 'a,b',
+    };
     const mine = component('own', 'oauth2clientcredentials', {
       ...metadata,
       headerName: 'authorization',
@@ -230,6 +245,21 @@ describe.each(['envoy', 'service', 'seen'])('the %s door', (door) => {
     expect(await problems()).toContain(
       `spec.httpPipeline of default/orders-${door}: handler gone: there is no component of this name in the app's scopes; add one of type middleware.http.bearer`,
     );
+  });
+
+  it('has the API’s lists in front of it', async () => {
+    const denied = [{ name: 'invoke', version: 'v1', protocol: 'http' }];
+    configure([component('limit', 'ratelimit', { maxRequestsPerSecond: 1000 })], {
+      httpPipeline: handlers('limit=ratelimit'),
+      api: { denied },
+    });
+    await eventually(async () => expect((await get('/v1.0/invoke/other/method/x')).status).toBe(404));
+    for (const headers of [
+      { 'dapr-app-id': 'other' },
+      { authorization: `Basic ${Buffer.from('dapr-app-id:other').toString('base64')}` },
+    ])
+      expect((await get('/x', headers as never)).status).toBe(404);
+    expect((await get('/v1.0/state/store/key')).status).toBe(204);
   });
 
   it('serves all again without a pipeline', async () => {

@@ -45,7 +45,7 @@ function blocked({ settings, listener }: FilterContext): Permission[] {
   const invoke = block?.('invoke', 'v1.0') ?? false;
   const actors = block?.('actors', 'v1.0') ?? false;
   if (listener === LISTENERS.apiGrpc) return aroundHttpPort(invoke || actors, settings.pipelines.http.length > 0);
-  if (listener !== LISTENERS.apiHttp) return [];
+  if (listener !== LISTENERS.apiHttp && listener !== LISTENERS.door) return [];
   const calls = [under('/v1.0/invoke/'), not(any(API_VERSIONS.map(under)))];
   return [...(invoke ? calls : []), ...(actors ? [under('/v1.0/actors/')] : [])];
 }
