@@ -15,7 +15,10 @@ import { rbacFilter } from './rbac.js';
 import { routerFilter } from './router.js';
 import { statefulSessionFilter } from './stateful-session.js';
 
-/** The HTTP filter chain, in the order that requests pass through it. */
+/**
+ * The HTTP filter chain, in the order that requests pass through it. Who may come in stands first: token, lists, access rules. Then what
+ * people configure, which so sees nothing that is refused and on which no refusal depends; last what changes the call for the app.
+ */
 const filters: readonly FilterModule[] = [
   apiTokenFilter,
   apiListFilter,
