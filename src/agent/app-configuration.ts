@@ -1,6 +1,7 @@
 import type { ConfigSource } from '../blocks/config-source.js';
 import type { SecretScope } from '../blocks/secrets/scopes.js';
 import { type ApiBlock, apiBlock } from '../model/access/api-rules.js';
+import { type ApiLogSpec, logsCalls } from '../model/access-log.js';
 import type { ConfigurationSpec } from '../model/configuration.js';
 import { metricsEnabled, type TelemetrySpec, tracingSettings, withEnvironment } from '../model/telemetry.js';
 import type { Tracing } from '../telemetry/tracing/tracing.js';
@@ -19,6 +20,8 @@ export interface AppConfigurationView {
   hasPipeline(): boolean;
   /** What `spec.api` blocks now. */
   readonly blocked: { readonly http: ApiBlock; readonly grpc: ApiBlock };
+  /** How calls of the API are logged; undefined: they are not. */
+  apiLog(): ApiLogSpec | undefined;
   /** Calls back after every change. @returns stop listening */
   onChange(listener: () => void): () => void;
 }
@@ -51,6 +54,7 @@ export function followConfiguration(source: ConfigSource, tracing: Pick<Tracing,
   });
   return {
     known: () => known,
+    apiLog: () => (logsCalls(spec) ? (spec.logging?.apiLogging ?? undefined) : undefined),
     hasPipeline: () => (spec.httpPipeline?.handlers ?? []).length > 0,
     blocked: {
       http: (group, version) => http?.(group, version) ?? false,

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import type { Server } from 'node:http';
+import type { RequestListener, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
@@ -9,6 +9,7 @@ import { grpcDoor } from './door/grpc-door.js';
 import { relayUnknownMethods } from './door/grpc-relay.js';
 import { httpDoor } from './door/http-door.js';
 import { type Door, type ListenAddress, openDoor } from './door/listen.js';
+import { hidden } from './envoy/call-log.js';
 import type { FilterService } from './filter-service.js';
 import { apiDoorOf, type SidecarOptions } from './options.js';
 import type { RunDir } from './run-dir.js';
@@ -34,9 +35,14 @@ export async function openDoors(options: SidecarOptions, { service, runDir, logg
     'grpc.initial_reconnect_backoff_ms': 50,
     'grpc.max_reconnect_backoff_ms': 1000,
   });
-  const logGrpc = (path: string) => logger.info('gRPC API Called', { method: path });
-  relayUnknownMethods(service.doorGrpc.server, relay, options.apiLogging ? logGrpc : undefined);
+  const logGrpc = (path: string) => {
+    // What is no method of ours goes on to Envoy, which logs it when the Configuration asks.
+    const wanted = options.apiLogging || (service.apiLog() !== undefined && path.startsWith('/dapr.proto.runtime.v1.Dapr/'));
+    if (wanted) logger.info('gRPC API Called', { method: path });
+  };
+  relayUnknownMethods(service.doorGrpc.server, relay, logGrpc);
   if (options.apiLogging) logHttpCalls(service.http.server, logger);
+  else followApiLog(service, logger);
   const http = await openDoor({
     addresses: addresses(options, options.httpPort, 'http'),
     flag: '--dapr-http-port',
@@ -89,6 +95,28 @@ function spliceTracker({ side, onRoutingChange }: FilterService): { track(serve:
         also(upstream);
       });
   return { track, close };
+}
+
+/** `spec.logging.apiLogging`: here what this process answers to clients; Envoy logs what it routes (src/agent/envoy/call-log.ts). */
+function followApiLog({ http, apiLog, onRoutingChange }: FilterService, logger: Logger): void {
+  const log: RequestListener = ({ socket, method = '', url = '', headers }) => {
+    const spec = apiLog();
+    const path = url.replace(/\?.*$/s, '');
+    // Calls by name go on to Envoy.
+    if (!spec || !isDoor(socket) || path.startsWith('/v1.0/invoke/') || headers['dapr-app-id']) return;
+    if (spec.omitHealthChecks && path.startsWith('/v1.0/healthz')) return;
+    logger.info('HTTP API Called', { method: spec.obfuscateURLs ? hidden(method, path) : `${method} ${path}` });
+  };
+  let logs = false;
+  const follow = () => {
+    const wanted = apiLog() !== undefined;
+    if (wanted === logs) return;
+    logs = wanted;
+    if (wanted) http.server.prependListener('request', log);
+    else http.server.off('request', log);
+  };
+  follow();
+  onRoutingChange(follow);
 }
 
 /** `--enable-api-logging`: one line a call, without the query, which may hold anything. */

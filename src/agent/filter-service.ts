@@ -43,6 +43,7 @@ import { sleep } from '../lib/async.js';
 import { systemClock } from '../lib/clock.js';
 import { loadMaglev } from '../lib/maglev.js';
 import { weftDir } from '../lib/weft-home.js';
+import type { ApiLogSpec } from '../model/access-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createSidecarMetrics, type SidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
 import type { Tracing } from '../telemetry/tracing/tracing.js';
@@ -86,6 +87,8 @@ export interface FilterService {
   onRoutingChange(listener: () => void): () => void;
   /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
   appReady(signal: AbortSignal): Promise<readonly string[]>;
+  /** How calls of the API are logged, as the Configuration says; undefined: they are not. */
+  apiLog(): ApiLogSpec | undefined;
   readonly probeApp: App['probe'];
   /** What was counted, and whether Configuration wants it shown. */
   readonly metrics: { readonly metrics: SidecarMetrics; enabled(): boolean };
@@ -220,6 +223,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     side: doorSides(options, configuration),
     host,
     onRoutingChange: configuration.onChange,
+    apiLog: configuration.apiLog,
     metrics: { metrics, enabled: configuration.metricsEnabled },
     async appReady(signal) {
       if (app.channel.kind === 'http') await actors.host(await askForActors(app.channel.http, { appId, logger, signal }));

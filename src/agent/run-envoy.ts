@@ -13,6 +13,8 @@ export interface RunEnvoyDeps {
   readonly inboundPort: number;
   readonly runDir: RunDir;
   readonly health: Health;
+  /** Takes the lines of Envoy's access log. */
+  readonly takeCall: (line: string) => boolean;
   readonly logger: Logger;
   /** Whether the mesh has mTLS of ours. */
   readonly mtls: boolean;
@@ -45,6 +47,7 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
     drainSeconds: DRAIN_SECONDS,
     logLevel: options.logLevel,
     logger,
+    takeCall: deps.takeCall,
     onStart: () => queueMicrotask(watch),
   });
 

@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { deferred } from '../lib/async.js';
 import { systemClock } from '../lib/clock.js';
+import { CALL_MARK } from '../model/access-log.js';
 import type { Logger } from '../telemetry/logger.js';
 import { watchAppHealth } from './app-health.js';
 import { waitForApp } from './app-wait.js';
 import type { AttachClient } from './attach-client.js';
+import { logCall } from './envoy/call-log.js';
 import type { FilterService } from './filter-service.js';
 import { createHealth, type Health } from './health.js';
 import { findIdentityService } from './identity/discover.js';
@@ -92,7 +94,10 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const mtls = identityService !== undefined;
   const sds = mtls ? await listenEarly(runDir.sockets.sds) : undefined;
   undo.add(() => sds?.close());
-  const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal, mtls });
+  // Of calls that Envoy routes; with --enable-api-logging none goes to Envoy unseen.
+  let apiLog: FilterService['apiLog'] = () => undefined;
+  const takeCall = (line: string) => line.startsWith(CALL_MARK) && (options.apiLogging || logCall(line, logger, apiLog() ?? {}));
+  const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal, mtls, takeCall });
   undo.add(envoy.stop);
   envoy.failed.catch(failed.reject);
   const parts = await import('./late-parts.js');
@@ -123,6 +128,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const { loop, door } = runDir.sockets;
   const shared = { options, instanceId, config, health, loopback: loop, door, leaseValid, tracing, logger };
   const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
+  apiLog = service.apiLog;
   undo.add(service.close);
   const doors = await parts.openDoors(options, { service, runDir, logger });
   undo.add(doors.close);

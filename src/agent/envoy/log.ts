@@ -27,8 +27,8 @@ export interface EnvoyLog {
   lastLines(): readonly string[];
 }
 
-/** Turns Envoy's output into lines of our log. A line without our format (a crash report, for one) is an error. */
-export function envoyLog(logger: Logger): EnvoyLog {
+/** Turns Envoy's output into lines of our log; `takeCall` takes those that are of its access log. A line without our format (a crash report, for one) is an error. */
+export function envoyLog(logger: Logger, takeCall?: (line: string) => boolean): EnvoyLog {
   let rest = '';
   const kept: string[] = [];
   return {
@@ -36,7 +36,7 @@ export function envoyLog(logger: Logger): EnvoyLog {
       const lines = (rest + chunk).split('\n');
       rest = (lines.pop() ?? '').slice(-64 * 1024);
       for (const line of lines) {
-        const entry = entryOf(line);
+        const entry = takeCall?.(line) ? undefined : entryOf(line);
         if (!entry) continue;
         logger[entry.level](entry.text, entry.fields);
         kept.push(entry.text);

@@ -21,6 +21,8 @@ export interface EnvoyOptions {
   /** How long closing listeners let their connections end, seconds. */
   readonly drainSeconds: number;
   readonly logLevel: LogLevel;
+  /** @returns true for a line of Envoy's output that it has dealt with: a call of its access log */
+  readonly takeCall?: (line: string) => boolean;
   readonly logger: Logger;
   /** Called at every start, also the first. */
   readonly onStart?: () => void;
@@ -116,13 +118,15 @@ async function runOnce(
   noteLive: () => Promise<boolean>,
 ): Promise<string> {
   for (const socket of [...options.sockets, options.adminSocket]) rmSync(socket, { force: true });
-  const log = envoyLog(options.logger);
+  const log = envoyLog(options.logger, options.takeCall);
   const guarded = spawnGuarded(
     options.binary,
     [
       ...['-c', options.bootstrapPath, '--concurrency', String(options.concurrency)],
       // Without hot restart there is no shared-memory region and no base id that Envoys of other products could clash with.
       ...['--disable-hot-restart', '--drain-time-s', String(options.drainSeconds), '--drain-strategy', 'immediate'],
+      // Lines of the access log, when there is one, soon; Envoy's own number is 10 s.
+      ...['--file-flush-interval-msec', '500'],
       ...['--log-level', envoyLevel[options.logLevel], '--log-format', ENVOY_LOG_FORMAT],
     ],
     // A group of its own: Ctrl-C in a terminal goes to the sidecar alone, which lets requests end first.

@@ -7,6 +7,7 @@ import { Action as RbacAction } from '../../gen/envoy/config/rbac/v3/rbac.js';
 import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, RouteList } from '../../gen/envoy/config/route/v3/route_components.js';
 import { OpenTelemetryConfig } from '../../gen/envoy/config/trace/v3/opentelemetry.js';
+import { StdoutAccessLog } from '../../gen/envoy/extensions/access_loggers/stream/v3/stream.js';
 import { ExtensionWithMatcher } from '../../gen/envoy/extensions/common/matching/v3/extension_matcher.js';
 import { Gzip } from '../../gen/envoy/extensions/compression/gzip/compressor/v3/gzip.js';
 import { Compressor } from '../../gen/envoy/extensions/filters/http/compressor/v3/compressor.js';
@@ -109,6 +110,7 @@ export const messageTypes = {
   ),
   cookieSession: type('envoy.extensions.http.stateful_session.cookie.v3.CookieBasedSessionState', CookieBasedSessionState),
   headerSession: type('envoy.extensions.http.stateful_session.header.v3.HeaderBasedSessionState', HeaderBasedSessionState),
+  stdoutAccessLog: type('envoy.extensions.access_loggers.stream.v3.StdoutAccessLog', StdoutAccessLog),
   openTelemetry: type('envoy.config.trace.v3.OpenTelemetryConfig', OpenTelemetryConfig),
   parentBasedSampler: type('envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig', ParentBasedSampler),
   ratioSampler: type('envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig', TraceIdRatioSampler),

@@ -14,6 +14,7 @@ import type { Instance } from '../../model/instance.js';
 import type { MeshProfile } from '../../model/mesh-profile.js';
 import { LISTENERS, ROUTES } from '../../model/names.js';
 import type { Resource } from '../resource.js';
+import { accessLogs } from './access-log.js';
 import { messageTypes, pack } from './any.js';
 import type { AppSettings } from './app-settings.js';
 import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
@@ -112,6 +113,7 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
     localReplyConfig: localReplies(context),
     httpFilters: filterChain(context),
     earlyHeaderMutationExtensions: [...earlyHeaders, ...(direction === 'api' ? b3Reading(instance, settings) : [])],
+    accessLog: accessLogs(direction, settings),
     ...connectionTracing(instance, settings),
   };
 }

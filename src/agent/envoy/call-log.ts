@@ -1,0 +1,26 @@
+import { type ApiLogSpec, CALL_MARK } from '../../model/access-log.js';
+import type { Logger } from '../../telemetry/logger.js';
+
+/** One line of Envoy's access log (src/xds/translate/access-log.ts). */
+const LINE = new RegExp(`^${CALL_MARK}\\t([^\\t]*)\\t([^\\t]*)\\t(.*)\\t(\\d*)\\t([^\\t]*)$`);
+
+/** @returns true when `line` was a call and is in the log now, as Dapr words it */
+export function logCall(line: string, logger: Logger, { obfuscateURLs, omitHealthChecks }: ApiLogSpec): boolean {
+  const [, method = '', cluster = '', contentType = '', status = '', path = ''] = LINE.exec(line) ?? [];
+  if (method === '') return false;
+  const [kind = '', , name = ''] = cluster.split('|');
+  if (omitHealthChecks && path.startsWith('/v1.0/healthz')) return true;
+  if (contentType.startsWith('application/grpc')) logger.info('gRPC API Called', { method: path });
+  else {
+    const invoked = (kind === 'app' || kind === 'external') && !path.startsWith('/v1.0/invoke/');
+    const full = invoked ? `/v1.0/invoke/${name.split('@')[0]}/method${path}` : path;
+    logger.info('HTTP API Called', { method: obfuscateURLs ? hidden(method, full) : `${method} ${full}`, status });
+  }
+  return true;
+}
+
+/** The route without what a client put into it. */
+export function hidden(method: string, path: string): string {
+  const [, version = '', block = ''] = path.split('/');
+  return `${method} /${version}/${block}`;
+}

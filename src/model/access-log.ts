@@ -1,0 +1,16 @@
+/** `spec.logging.apiLogging` of a Configuration (reference §4.2). */
+export interface ApiLogSpec {
+  readonly enabled?: boolean | null;
+  readonly obfuscateURLs?: boolean | null;
+  readonly omitHealthChecks?: boolean | null;
+}
+
+export interface LoggingSpec {
+  readonly logging?: { readonly apiLogging?: ApiLogSpec | null } | null;
+}
+
+/** @returns whether each call of the API is to be logged */
+export const logsCalls = ({ logging }: LoggingSpec): boolean => logging?.apiLogging?.enabled === true;
+
+/** What Envoy writes for a call, and the sidecar reads: fields with tabs between, the path last, since clients choose it. */
+export const CALL_MARK = 'api-call';

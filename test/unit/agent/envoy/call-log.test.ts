@@ -1,0 +1,24 @@
+import { expect, it } from 'vitest';
+import { logCall } from '../../../../src/agent/envoy/call-log.js';
+import type { Logger } from '../../../../src/telemetry/logger.js';
+
+function logged(line: string, spec = {}): unknown[] {
+  const seen: unknown[] = [];
+  const logger = { info: (message: string, fields: object) => seen.push([message, fields]) } as unknown as Logger;
+  expect(logCall(line, logger, spec)).toBe(true);
+  return seen;
+}
+const line = (...fields: string[]) => ['api-call', ...fields].join('\t');
+
+it.each([
+  [line('GET', 'app|default|shop@v2', '', '200', '/a/b'), 'HTTP API Called', 'GET /v1.0/invoke/shop/method/a/b'],
+  [line('GET', '', '', '404', '/v1.0/invoke/nobody/method/x'), 'HTTP API Called', 'GET /v1.0/invoke/nobody/method/x'],
+  [line('POST', 'app|default|shop', 'application/grpc', '200', '/pkg.S/Do'), 'gRPC API Called', '/pkg.S/Do'],
+  [line('POST', 'local|service-http', 'x\ty', '200', '/v1.0/state/s'), 'HTTP API Called', 'POST /v1.0/state/s'],
+])('%j is %s %s', (text, message, method) => expect(logged(text)).toMatchObject([[message, { method }]]));
+
+it('leaves out health checks, or what clients put into a path, when asked', () => {
+  expect(logged(line('GET', 'local|service-http', '', '204', '/v1.0/healthz'), { omitHealthChecks: true })).toEqual([]);
+  const [first] = logged(line('GET', 'app|default|shop', '', '200', '/secret'), { obfuscateURLs: true });
+  expect(first).toMatchObject(['HTTP API Called', { method: 'GET /v1.0/invoke' }]);
+});
