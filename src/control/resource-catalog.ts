@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../lib/clock.js';
 import type { ResourceSet } from '../model/mesh-model.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -54,7 +55,7 @@ interface Entry {
 }
 
 // A changed route is to be in force everywhere within 100 ms, and most of that is for the proxies.
-const QUIET = { quietMs: 10, maxMs: 200 } as const;
+const QUIET = { quietMs: 5, maxMs: 200 } as const;
 const EMPTIED_MS = 150;
 
 export function createResourceCatalog(options: ResourceCatalogOptions, deps: ResourceCatalogDeps): ResourceCatalog {
@@ -104,6 +105,8 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
   const read = async () => {
     const { set, problems } = await load(wanted, previous);
     if (closed) return;
+    // What the watch has brought, the poll finds once more. The same set as an object is no reason to translate anything again.
+    if (isDeepStrictEqual({ set, problems }, { set: previous, problems: entry.problems })) return;
     previous = set;
     entry.set = hasDirectory ? set : { ...embedded, configurations: set.configurations };
     for (const problem of problems) if (!entry.problems.includes(problem)) logger.error('resource refused', { problem });

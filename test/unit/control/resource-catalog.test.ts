@@ -17,6 +17,7 @@ const setOf = (...names: string[]): ResourceSet => ({
 
 /** A file is a component; one that says `bad` keeps its place in the set as it was. */
 const load: ResourceLoader = async ({ resourcesPaths }, previous) => {
+  loads += 1;
   const names: string[] = [];
   const problems: string[] = [];
   for (const directory of resourcesPaths)
@@ -31,6 +32,7 @@ const load: ResourceLoader = async ({ resourcesPaths }, previous) => {
 let directory: string;
 let catalog: ResourceCatalog;
 let changes: number;
+let loads: number;
 const none = { resourcesPaths: [], configPaths: [] };
 const namesOf = (paths: { resourcesPaths: string[]; configPaths: string[] }) =>
   catalog.setFor(paths).components.map(({ name }) => name);
@@ -38,6 +40,7 @@ const namesOf = (paths: { resourcesPaths: string[]; configPaths: string[] }) =>
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'weft-catalog-'));
   changes = 0;
+  loads = 0;
   catalog = createResourceCatalog(
     { defaults: none, embedded: setOf('embedded') },
     { load, clock: systemClock, logger: silentLogger, onChange: () => void changes++ },
@@ -63,6 +66,17 @@ describe('the resource catalog', () => {
     await expect.poll(() => namesOf(paths), { timeout: 5_000 }).toEqual(['a', 'b']);
     rmSync(join(directory, 'a'));
     await expect.poll(() => namesOf(paths), { timeout: 5_000 }).toEqual(['b']);
+  });
+
+  it('calls nothing changed that says the same as before', async () => {
+    writeFileSync(join(directory, 'a'), 'good');
+    const paths = { resourcesPaths: [directory], configPaths: [] };
+    await catalog.acquire(paths);
+    const set = catalog.setFor(paths);
+    writeFileSync(join(directory, 'a'), 'good');
+    await expect.poll(() => loads, { timeout: 5_000 }).toBeGreaterThan(1);
+    expect(changes).toBe(1);
+    expect(catalog.setFor(paths)).toBe(set);
   });
 
   it('keeps the last good version of a file that turns bad, and says what is wrong until it is right', async () => {
