@@ -9,6 +9,9 @@ import { startOpenLoop } from '../support/open-loop.js';
 
 const CHANGES = 20;
 const BETWEEN_MS = 150;
+const CALM = 20;
+/** Of the failures: a thousand alike say no more. */
+const SHOWN = 10;
 
 let mesh: FeaturedMesh;
 let caller: SidecarProcess;
@@ -46,6 +49,7 @@ it(`${CHANGES} changed routes fail no request`, async () => {
   await Promise.all([one.ready(), two.ready(), caller.ready()]);
   await callable();
   const load = startOpenLoop({ url: url(), perSecond: CHAOS.perSecond });
+  await load.risen;
   for (let step = 0; step < CHANGES; step += 1) {
     mesh.resource('route.yaml', route(RULES[step % RULES.length] ?? '', step));
     await sleep(BETWEEN_MS);
@@ -54,7 +58,7 @@ it(`${CHANGES} changed routes fail no request`, async () => {
   console.info(
     `${CHANGES} route changes: ${good} good, ${bad.length} bad, p99 ${p99Ms.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms`,
   );
-  expect(bad).toEqual([]);
+  expect(bad.slice(0, SHOWN)).toEqual([]);
   expect(good).toBeGreaterThan(100);
 });
 
@@ -63,17 +67,20 @@ it(`${CHANGES} restarted instances fail no request`, { timeout: 240_000 }, async
   await Promise.all([old.ready(), other.ready(), caller.ready()]);
   await callable();
   const load = startOpenLoop({ url: url(), perSecond: CHAOS.perSecond });
+  await load.risen;
   for (let step = 0; step < CHANGES; step += 1) {
     old.cli.signal('SIGTERM');
     expect(await old.cli.exit()).toBe(0);
     const fresh = await instance('v1');
     await fresh.ready();
+    // Starting a sidecar takes the CPUs that the requests need as well: as a careful rollout, go on when all is calm.
+    await eventually(() => expect(load.underWay()).toBeLessThan(CALM), 20_000);
     [old, other] = [other, fresh];
   }
   const { good, bad, p99Ms, worstMs } = await load.stop();
   console.info(
     `${CHANGES} restarts: ${good} good, ${bad.length} bad, p99 ${p99Ms.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms`,
   );
-  expect(bad).toEqual([]);
+  expect(bad.slice(0, SHOWN)).toEqual([]);
   expect(good).toBeGreaterThan(500);
 });

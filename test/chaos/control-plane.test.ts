@@ -48,12 +48,12 @@ async function survives(disturb: () => Promise<void>): Promise<void> {
   const before = await held();
   expect(before).toHaveLength(3);
   const load = startOpenLoop({ url: url(), perSecond: CHAOS.perSecond });
-  await sleep(500);
+  await load.risen;
   await disturb();
   await sleep(SETTLED_MS);
   const { good, bad, p99Ms, worstMs } = await load.stop();
   console.info(`${good} good, ${bad.length} bad, p99 ${p99Ms.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms`);
-  expect(bad).toEqual([]);
+  expect(bad.slice(0, 10)).toEqual([]);
   expect(good).toBeGreaterThan(500);
   expect(await held()).toEqual(before);
 }

@@ -55,7 +55,7 @@ it(`${CHAOS.seconds} seconds with certificates of ${TTL_SECONDS} seconds fail no
   const [{ p99Ms = 0, worstMs = 0 } = {}] = outcomes;
   const good = outcomes.reduce((sum, part) => sum + part.good, 0);
   console.info(`${good} good, p99 ${p99Ms.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms, ${chat.answered()} messages`);
-  expect(outcomes.flatMap(({ bad }) => bad)).toEqual([]);
+  expect(outcomes.flatMap(({ bad }) => bad).slice(0, 10)).toEqual([]);
   expect(good).toBeGreaterThan(CHAOS.seconds * 20);
   expect(chat.failure()).toBeUndefined();
   expect((await serials()).filter((serial) => before.includes(serial))).toEqual([]);

@@ -1,7 +1,12 @@
 import { Agent, get } from 'node:http';
+import { sleep } from '../../src/lib/async.js';
 
 /** Requests at a fixed rate, whatever becomes of those before. */
 export interface OpenLoop {
+  /** Resolves when the rate is reached. It rises slowly: traffic that begins at once measures how fast connections can be opened. */
+  readonly risen: Promise<void>;
+  /** Requests without an answer so far: many of them say that the machine does not keep up. */
+  underWay(): number;
   stop(): Promise<Outcome>;
 }
 
@@ -19,12 +24,18 @@ export interface OpenLoopOptions {
 }
 
 const TICK_MS = 5;
+const RISE_MS = 2_000;
 const ANSWER_MS = 10_000;
+/** As the pool of a client that is made for such a rate; who waits for one of them waits on the clock. */
+const MAX_CONNECTIONS = 100;
 /** More than that at once would say that the machine, not the mesh, is too slow. */
-const MAX_UNDER_WAY = 2_000;
+const MAX_UNDER_WAY = 10_000;
+
+/** @returns for how many seconds the full rate would have had to run to send as much */
+const steadySeconds = (ms: number) => (ms < RISE_MS ? ms ** 2 / (2 * RISE_MS) : ms - RISE_MS / 2) / 1000;
 
 export function startOpenLoop({ url, perSecond }: OpenLoopOptions): OpenLoop {
-  const agent = new Agent({ keepAlive: true });
+  const agent = new Agent({ keepAlive: true, maxSockets: MAX_CONNECTIONS });
   const begin = performance.now();
   const latencies: number[] = [];
   const bad: string[] = [];
@@ -61,10 +72,12 @@ export function startOpenLoop({ url, perSecond }: OpenLoopOptions): OpenLoop {
     underWay.add(answered);
   };
   const timer = setInterval(() => {
-    const due = Math.floor(((performance.now() - begin) / 1000) * perSecond);
+    const due = Math.floor(steadySeconds(performance.now() - begin) * perSecond);
     while (sent < due) send();
   }, TICK_MS);
   return {
+    risen: sleep(RISE_MS),
+    underWay: () => underWay.size,
     async stop() {
       clearInterval(timer);
       await Promise.all(underWay);
