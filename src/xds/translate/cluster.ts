@@ -31,7 +31,11 @@ const LIMITS = CircuitBreakers.fromPartial({
   thresholds: [{ maxConnections: 65_536, maxRequests: 65_536, maxPendingRequests: 16_384, maxRetries: 1024 }],
 });
 const BUFFER_BYTES = 256 * 1024;
-const CONNECT_MS = 1000;
+/**
+ * Connecting includes the TLS handshake. When a machine is so busy that handshakes take a second, giving up and starting anew makes it
+ * worse: a thousand requests a second while sidecars started opened circuit breakers that way.
+ */
+const CONNECT_MS = { sidecar: 3000, local: 1000 };
 
 /** How long an idle connection is kept. Always less than the other side keeps it, or requests race with its close. */
 const IDLE_MS = { sidecar: 300_000, service: 30_000, app: 1000 };
@@ -118,12 +122,12 @@ function fixed(name: string, address: Address, options: HttpProtocolOptions): Cl
       clusterName: name,
       endpoints: [{ lbEndpoints: [{ hostIdentifier: { $case: 'endpoint', value: { address } } }] }],
     },
-    ...common(options),
+    ...common(options, CONNECT_MS.local),
   });
 }
 
-const common = (options: HttpProtocolOptions) => ({
-  connectTimeout: duration(CONNECT_MS),
+const common = (options: HttpProtocolOptions, connectMs: number) => ({
+  connectTimeout: duration(connectMs),
   perConnectionBufferLimitBytes: BUFFER_BYTES,
   circuitBreakers: LIMITS,
   typedExtensionProtocolOptions: {
@@ -145,7 +149,7 @@ const protocolOptions = (upstreamProtocolOptions: UpstreamProtocol, idleMs: numb
 const baseEds = Cluster.fromPartial({
   clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
   edsClusterConfig: { edsConfig: ads },
-  ...common(betweenSidecars()),
+  ...common(betweenSidecars(), CONNECT_MS.sidecar),
 });
 
 // Only when every instance is unwell do they all get traffic again; at the default of 50 % half of them would be enough.
