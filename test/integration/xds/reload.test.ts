@@ -113,7 +113,7 @@ const KINDS: Readonly<Record<string, { readonly versions: readonly [string, stri
     versions: ['1', '2'].map((port) =>
       document('dapr.io/v1alpha1', 'HTTPEndpoint', `spec: { baseUrl: "http://127.0.0.1:${port}" }`),
     ) as [string, string],
-    // Listeners know the origins, for the words of a failed call.
+    // Listeners know whether there are any, for the words of a failed call.
     pushes: ['Cluster', 'Listener', 'RouteConfiguration'],
   },
 };
