@@ -4,6 +4,7 @@ import { sleep } from '../../src/lib/async.js';
 import { startChat, startEchoApp } from '../support/bidi.js';
 import { eventually } from '../support/eventually.js';
 import { CHAOS, createFeaturedMesh, type FeaturedMesh } from '../support/featured-mesh.js';
+import { traffic } from '../support/mesh.js';
 import { startOpenLoop } from '../support/open-loop.js';
 
 /** Everything on, certificates that live shortly, requests at a fixed rate, streams, and more connections all the time. */
@@ -44,15 +45,15 @@ it(`${CHAOS.seconds} seconds with certificates of ${TTL_SECONDS} seconds fail no
   closers.push(chat.close);
 
   const load = startOpenLoop({ url: url('x'), perSecond: CHAOS.perSecond });
-  const slow: ReturnType<typeof startOpenLoop>[] = [];
+  const slow: ReturnType<typeof traffic>[] = [];
   const end = performance.now() + CHAOS.seconds * 1000;
   // One more slow request at a time each second: Envoy needs one more connection for it, with a handshake.
   while (performance.now() < end) {
-    slow.push(startOpenLoop({ url: url('slow'), perSecond: 1 }));
+    slow.push(traffic(url('slow'), 1));
     await sleep(CALLER_EVERY_MS);
   }
-  const outcomes = await Promise.all([load, ...slow].map((part) => part.stop()));
-  const [{ p99Ms = 0, worstMs = 0 } = {}] = outcomes;
+  const [{ p99Ms, worstMs, ...steady }, ...others] = await Promise.all([load.stop(), ...slow.map((part) => part.stop())]);
+  const outcomes = [steady, ...others];
   const good = outcomes.reduce((sum, part) => sum + part.good, 0);
   console.info(`${good} good, p99 ${p99Ms.toFixed(1)} ms, worst ${worstMs.toFixed(1)} ms, ${chat.answered()} messages`);
   expect(outcomes.flatMap(({ bad }) => bad).slice(0, 10)).toEqual([]);
