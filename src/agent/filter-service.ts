@@ -28,6 +28,7 @@ import { createInvokeService } from '../blocks/invoke/service.js';
 import {
   countComponents,
   countDeactivations,
+  countProbes,
   countPublisher,
   countResiliency,
   countSink,
@@ -233,7 +234,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
         logger.warn('the app has not told its subscriptions yet; going on without them', { waited_ms: SUBSCRIBE_MS });
       return actors.hostedTypes;
     },
-    probeApp: app.probe,
+    probeApp: countProbes(app.probe, metrics.probes[app.channel.kind === 'grpc' ? 'grpc' : 'http']),
     appUnhealthy: () => pubsub.stop(PAUSE_MS),
     leaseLost: () => void actors.leaseLost(),
     async quiesce(deadlineMs) {

@@ -134,6 +134,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   undo.add(doors.close);
   const { metrics: where } = options;
   if (where) {
+    if (own) parts.showIdentity(service.metrics.metrics.registry, own.history);
     const server = await parts.startMetricsServer(where, {
       appId: options.appId,
       admin: envoy.admin,

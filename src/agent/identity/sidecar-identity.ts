@@ -5,7 +5,7 @@ import { svidCredentials } from './channel-credentials.js';
 import type { EarlySocket } from './early-socket.js';
 import { startSdsServer } from './sds-server.js';
 import { createSigningClient } from './signing-client.js';
-import { startSvidSource } from './svid-source.js';
+import { type SigningHistory, startSvidSource } from './svid-source.js';
 
 /** How a sidecar proves its app when it cannot open the control plane's Unix socket. */
 export interface JoinOptions {
@@ -32,6 +32,7 @@ export interface SidecarIdentity {
   readonly credentials: ChannelCredentials;
   /** Resolves with the first certificate. Rejects with a UsageError when the control plane refuses to give one. */
   readonly ready: Promise<void>;
+  history(): SigningHistory;
   close(): void;
 }
 
@@ -49,6 +50,7 @@ export function startSidecarIdentity(options: SidecarIdentityOptions, logger: Lo
   return {
     credentials: svidCredentials(source),
     ready: source.ready,
+    history: source.history,
     close() {
       sds.close();
       source.close();

@@ -23,11 +23,21 @@ export interface SigningClient {
   watchTrust(signal: AbortSignal): AsyncIterable<string>;
 }
 
+/** How the certificate authority answered so far. */
+export interface SigningHistory {
+  readonly issued: number;
+  readonly failedFirst: number;
+  readonly failedRenewals: number;
+  /** Of the certificate in use; 0: there is none yet. */
+  readonly notAfterMs: number;
+}
+
 export interface SvidSource {
   /** Resolves with the first identity and roots. Rejects with a UsageError when a first identity is refused for good. */
   readonly ready: Promise<void>;
   identity(): WorkloadIdentity | undefined;
   roots(): string | undefined;
+  history(): SigningHistory;
   /** Calls back after every rotation and every change of roots. @returns stop listening */
   onChange(listener: () => void): () => void;
   close(): void;
@@ -42,6 +52,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
   const listeners = new Set<() => void>();
   let identity: WorkloadIdentity | undefined;
   let roots: string | undefined;
+  const counts = { issued: 0, failedFirst: 0, failedRenewals: 0 };
   const ready = deferred<void>();
   ready.promise.catch(() => {});
   const changed = () => {
@@ -53,6 +64,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
     const { privateKeyPem, csr } = await createKeyAndCsr();
     const signed = await client.sign(csr, stop.signal);
     identity = { ...signed, privateKeyPem };
+    counts.issued += 1;
     logger.info('got a certificate', { not_after: new Date(signed.notAfterMs).toISOString() });
     changed();
   };
@@ -65,6 +77,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
         await sleepUntil(now() + untilRenewal(identity as WorkloadIdentity, now()), now, stop.signal);
       } catch (error) {
         if (stop.signal.aborted) return;
+        counts[identity ? 'failedRenewals' : 'failedFirst'] += 1;
         if (!identity && error instanceof UsageError) return ready.reject(error);
         logger.warn('no certificate from the control plane, trying again', {
           reason: messageOf(error),
@@ -97,6 +110,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
     ready: ready.promise,
     identity: () => identity,
     roots: () => roots,
+    history: () => ({ ...counts, notAfterMs: identity?.notAfterMs ?? 0 }),
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -211,6 +211,21 @@ export function countResiliency({ resiliency }: SidecarMetrics, namespace: strin
   };
 }
 
+/** @returns `probe`, each health check of the app counted */
+export function countProbes<A extends readonly unknown[]>(
+  probe: (...args: A) => Promise<boolean>,
+  { count, latency }: SidecarMetrics['probes']['http'],
+): (...args: A) => Promise<boolean> {
+  return async (...args) => {
+    const startedAt = performance.now();
+    const healthy = await probe(...args);
+    const success = String(healthy);
+    count.of(success).value += 1;
+    latency.of(success).observe(since(startedAt));
+    return healthy;
+  };
+}
+
 /** Follows what `host` has in force. */
 export function countComponents(host: ComponentHost, { components }: SidecarMetrics): void {
   host.onChange(({ kind, name }) => {

@@ -38,6 +38,10 @@ export function createSidecarMetrics(appId: string) {
   const topics = MAX_NAMED_BY_TRAFFIC;
   const actor = ['actor_type'];
   const resiliency = ['name', 'policy', 'namespace', 'flow_direction', 'target', 'status'];
+  const probe = (prefix: string, count: string) => ({
+    count: counter(`${prefix}${count}`, 'Health checks of the app', ['success']),
+    latency: latency(`${prefix}roundtrip_latency`, 'Health checks of the app, milliseconds', ['success']),
+  });
   return {
     registry,
     http: {
@@ -78,6 +82,10 @@ export function createSidecarMetrics(appId: string) {
       breaker: gaugeFamily(
         family('resiliency_cb_state', 'Circuit breakers: 0 closed, 1 half open, 2 open', resiliency.slice(0, -1)),
       ),
+    },
+    probes: {
+      http: probe('http_healthprobes_', 'completed_count'),
+      grpc: probe('grpc_io_healthprobes_', 'completed_rpcs'),
     },
     components: {
       loaded: gaugeFamily(family('runtime_component_loaded', 'Components in force', [])).of(),

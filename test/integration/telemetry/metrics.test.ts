@@ -45,6 +45,10 @@ test('calls of the API, of the state store and of other apps are counted under t
       'dapr_runtime_service_invocation_res_recv_total{app_id="caller",dst_app_id="callee",dst_namespace="default",type="unary",status="2xx"} 2',
     );
     expect(lines(text, 'dapr_runtime_service_invocation_res_recv_latency_ms_count').join()).toMatch(/dst_app_id="callee".* 2$/);
+    expect(lines(text, 'dapr_runtime_mtls_init_total')).toEqual(['dapr_runtime_mtls_init_total{app_id="caller"} 1']);
+    expect(Number(lines(text, 'weft_workload_cert_expiry_timestamp_seconds')[0]?.split(' ')[1]) * 1000).toBeGreaterThan(
+      Date.now(),
+    );
     expect(lines(text, 'dapr_runtime_component_loaded')).toEqual(['dapr_runtime_component_loaded{app_id="caller"} 2']);
   }, 20_000);
 }, 60_000);

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { countProbes } from '../../../../src/blocks/observe/count.js';
+import { createSidecarMetrics } from '../../../../src/telemetry/metrics/sidecar-metrics.js';
+
+it('counts health checks of the app by how they went', async () => {
+  const metrics = createSidecarMetrics('orders');
+  const answers = [true, false, true];
+  const probe = countProbes(async (_path: string) => answers.shift() ?? false, metrics.probes.http);
+  expect([await probe('/a'), await probe('/b'), await probe('/c')]).toEqual([true, false, true]);
+  const text = await metrics.registry.metrics();
+  expect(text).toContain('dapr_http_healthprobes_completed_count{success="true",app_id="orders"} 2');
+  expect(text).toContain('dapr_http_healthprobes_completed_count{success="false",app_id="orders"} 1');
+  expect(text).toContain('dapr_http_healthprobes_roundtrip_latency_count{success="true",app_id="orders"} 2');
+});
