@@ -43,6 +43,11 @@ export class ActiveSubscriptions {
     await Promise.all(started);
   }
 
+  /** @returns whether the broker has taken the subscription */
+  isInForce(key: string): boolean {
+    return this.#active.get(key)?.broker !== undefined;
+  }
+
   /** Starts one subscription beside the reconciled ones. @throws Error when the broker refuses it */
   async add(key: string, wanted: Wanted): Promise<void> {
     const broker = await this.#options.subscribe(wanted);

@@ -120,7 +120,8 @@ class Service implements PubSubService {
   }
 
   subscriptions(): readonly SubscriptionMetadata[] {
-    const own = [...this.#wanted.values()].map(({ subscription }) => subscription);
+    // What the broker has not taken yet would be announced too early: a publish that relies on it is lost.
+    const own = [...this.#wanted].filter(([key]) => this.#active.isInForce(key)).map(([, { subscription }]) => subscription);
     return [...own, ...this.#streams.list()].map(describeSubscription);
   }
 
