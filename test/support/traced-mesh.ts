@@ -1,6 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { request as httpRequest, type RequestOptions } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { eventually } from './eventually.js';
 import { type AppRequest, startHttpApp, type TestHttpApp } from './http-app.js';
 import { createMesh, type Mesh, type SidecarProcess } from './mesh.js';
 
@@ -62,6 +64,11 @@ export async function startTracedMesh(spec: string, options: TracedMeshOptions):
   const shop = await start('shop', shopApp);
   worker = await start('worker', workerApp);
   await Promise.all([shop.ready(), worker.ready()]);
+  // Where the actor lives is known a moment later.
+  await eventually(async () => {
+    const status = await request(`${worker?.api}${ACTOR}`, { method: 'PUT' });
+    if (status !== 200) throw new Error(`the actor: ${status}`);
+  });
   return {
     mesh,
     shop,
@@ -82,21 +89,30 @@ async function work(worker: SidecarProcess, request: AppRequest): Promise<void> 
   await send(`${worker.api}/v1.0/publish/pubsub/orders`, request, 'POST', '{"id":1}');
 }
 
+/** On a connection of its own: one that was open before a change of the listener keeps the listener's old configuration until it ends. */
+function request(url: string, options: RequestOptions, body = ''): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const call = httpRequest(url, { ...options, agent: false }, (response) => {
+      response.resume().once('end', () => resolve(response.statusCode ?? 0));
+    });
+    call.once('error', reject);
+    call.end(body);
+  });
+}
+
 /** As an instrumented app: the trace that it was called in goes on. */
 async function send(url: string, { headers }: AppRequest, method: string, body: string): Promise<void> {
   const { traceparent, tracestate } = headers as Record<string, string | undefined>;
   const trace: Record<string, string> = { ...(traceparent ? { traceparent } : {}), ...(tracestate ? { tracestate } : {}) };
-  const response = await fetch(url, { method, body, headers: { 'content-type': 'application/json', ...trace } });
-  if (!response.ok) throw new Error(`${url}: ${response.status} ${await response.text()}`);
-  await response.arrayBuffer();
+  const status = await request(url, { method, headers: { 'content-type': 'application/json', ...trace } }, body);
+  if (status >= 300) throw new Error(`${url}: ${status}`);
 }
 
 /** Calls worker through shop's sidecar and waits until the actor has had its turn. @returns what the actor's app got with it */
 export async function callThrough({ shop, shopApp }: TracedMesh, headers: Record<string, string> = {}): Promise<AppRequest> {
   const before = turns(shopApp).length;
-  const response = await fetch(`${shop.api}/v1.0/invoke/worker/method/work?token=hidden`, { headers });
-  if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
-  await response.arrayBuffer();
+  const status = await request(`${shop.api}/v1.0/invoke/worker/method/work?token=hidden`, { headers });
+  if (status !== 200) throw new Error(`worker answered ${status}`);
   const end = performance.now() + 10_000;
   while (turns(shopApp).length === before) {
     if (performance.now() > end) throw new Error('the actor had no turn');

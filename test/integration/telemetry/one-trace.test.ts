@@ -30,7 +30,7 @@ describe.each(doors)(
       const last = String(turn.headers.traceparent).slice(36, 52);
       const trace = await collector.until((spans) => {
         const own = spans.filter((span) => span.traceId === traceId);
-        return own.length >= (door === 'envoy' ? 10 : 9) && own.some(({ parentId }) => parentId === '')
+        return own.length >= (door === 'envoy' ? 10 : 8) && own.some(({ parentId }) => parentId === '')
           ? inOrder(own, traceId)
           : undefined;
       });
@@ -42,7 +42,6 @@ describe.each(doors)(
         ...api('worker client /v1.0/state/statestore'),
         ...api('worker client /v1.0/publish/pubsub/orders'),
         'worker consumer pubsub/orders',
-        ...(door === 'envoy' ? [] : ['worker client CallActor/Counter/add']),
         'worker client CallActor/Counter/add',
         'shop server CallActor/Counter/add',
         'shop internal CallActor/Counter/add',
