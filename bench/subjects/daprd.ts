@@ -31,6 +31,20 @@ interface Sentry {
 }
 
 const LOOPBACK = '127.0.0.1';
+const NAMESPACE = 'default';
+const TRUST_DOMAIN = 'public';
+
+/** Sentry does not start without one outside Kubernetes. */
+const SENTRY_CONFIGURATION = `apiVersion: dapr.io/v1alpha1
+kind: Configuration
+metadata:
+  name: daprsystem
+spec:
+  mtls:
+    enabled: true
+    workloadCertTTL: 24h
+    allowedClockSkew: 15m
+`;
 
 /** daprd as it is in standalone mode, mTLS off unless the row has all features on, bound to loopback only: its defaults listen on, and multicast to, every interface. */
 export function daprd({ daprd: command, placement, sentry, workDir }: DaprdPaths): Subject {
@@ -45,7 +59,11 @@ export function daprd({ daprd: command, placement, sentry, workDir }: DaprdPaths
       name: `daprd-${plan.appId}`,
       command,
       args: sidecarArgs(plan, writeResources(workDir)),
-      env: { DAPR_HOST_IP: LOOPBACK, ...(plan.secured ? { DAPR_TRUST_ANCHORS: plan.secured.sentry.trustAnchors } : {}) },
+      env: {
+        DAPR_HOST_IP: LOOPBACK,
+        NAMESPACE,
+        ...(plan.secured ? { DAPR_TRUST_ANCHORS: plan.secured.sentry.trustAnchors } : {}),
+      },
       workDir,
     });
 
@@ -118,7 +136,7 @@ function sidecarArgs(
     'log-level': 'warn',
     ...(app ? { 'app-port': app.port, 'app-protocol': app.protocol, 'app-channel-address': LOOPBACK } : {}),
     ...(placementPort ? { 'placement-host-address': `${LOOPBACK}:${placementPort}` } : {}),
-    ...(secured ? { 'sentry-address': `${LOOPBACK}:${secured.sentry.port}`, 'control-plane-trust-domain': 'public' } : {}),
+    ...(secured ? securedPairs(secured.sentry) : {}),
   };
   // Metrics are a listener more; on a port of its own where they are a feature of the row.
   const metrics = secured
@@ -128,14 +146,22 @@ function sidecarArgs(
   return [...Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]), ...more, ...metrics];
 }
 
+const securedPairs = ({ port }: Sentry) => ({
+  'sentry-address': `${LOOPBACK}:${port}`,
+  'control-plane-trust-domain': TRUST_DOMAIN,
+  'control-plane-namespace': NAMESPACE,
+});
+
 /** daprd's certificate authority, which makes its own root, and the same features that Weft gets. */
 async function startSecured(command: string | undefined, dir: string, parts: { stop(): Promise<void> }[]) {
   if (!command) throw new Error('daprd needs --sentry PATH for mTLS');
-  const [port = 0, health = 0, metrics = 0] = await freePorts(3);
+  const [port = 0, health = 0] = await freePorts(2);
   const credentials = mkdtempSync(join(dir, 'sentry-'));
-  const args = ['--issuer-credentials', credentials, '--listen-address', LOOPBACK, '--port', `${port}`];
-  args.push('--healthz-listen-address', LOOPBACK, '--healthz-port', `${health}`, '--trust-domain', 'public');
-  args.push('--metrics-listen-address', LOOPBACK, '--metrics-port', `${metrics}`);
+  const config = join(credentials, 'sentry.yaml');
+  writeFileSync(config, SENTRY_CONFIGURATION);
+  const args = ['--config', config, '--issuer-credentials', credentials, '--listen-address', LOOPBACK, '--port', `${port}`];
+  // Its metrics would listen on every interface, whatever their flag says.
+  args.push('--healthz-port', `${health}`, '--trust-domain', TRUST_DOMAIN, '--enable-metrics=false');
   const started = await startProcess({ name: 'sentry', command, args, workDir: dir });
   parts.push(started);
   await waitFor({ port: health, path: '/healthz' }, { deadlineMs: 10_000, everyMs: 100, process: started });
