@@ -42,7 +42,15 @@ export function loadRow(spec: LoadSpec): Row {
         }
         for (let round = 0; round < options.rounds; round++) {
           for (const [subject, one] of running) {
-            const sample = await measure(spec, one, options);
+            const sample = await measure(spec, one, options).catch(messageOf);
+            if (typeof sample === 'string') {
+              // What it did before is no figure either; the others go on.
+              options.say(`${spec.name} ${round + 1}/${options.rounds}: ${subject.name} is left out from here: ${sample}`);
+              samples.delete(subject.name);
+              running.delete(subject);
+              await one.stop();
+              continue;
+            }
             samples.set(subject.name, [...(samples.get(subject.name) ?? []), sample]);
             options.say(`${spec.name} ${round + 1}/${options.rounds} ${subject.name}: ${Math.round(sample.rps ?? 0)} requests/s`);
           }

@@ -115,7 +115,7 @@ it('rewrites paths without losing or doubling slashes, and keeps the query', asy
       rewrite('/gone', prefix('/')) +
       rewrite('/bar', prefix('/xyz/')) +
       rewrite('/all', '{ type: ReplaceFullPath, replaceFullPath: /one }') +
-      rewrite('/', prefix('/root')),
+      rewrite('/', prefix('/front')),
   );
   for (const [from, to] of [
     ['/foo/bar?x=1', '/xyz/bar?x=1'],
@@ -126,7 +126,7 @@ it('rewrites paths without losing or doubling slashes, and keeps the query', asy
     ['/gone?x=1', '/?x=1'],
     ['/bar/baz', '/xyz/baz'],
     ['/all/of/it?x=1', '/one?x=1'],
-    ['/else/where', '/root/else/where'],
+    ['/else/where', '/front/else/where'],
   ] as const)
     expect([from, await seenBy(from)]).toEqual([from, [`orders ${to}`]]);
 });
