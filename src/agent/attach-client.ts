@@ -19,6 +19,8 @@ export interface AttachClient {
   readonly refused: Promise<never>;
   /** Sends the instance again with `change`. */
   update(change: Partial<Instance>): void;
+  /** As `update`. Resolves when every connected proxy follows it, or after `deadlineMs`. */
+  publish(change: Partial<Instance>, deadlineMs: number): Promise<void>;
   /**
    * Until when, on this process's monotonic clock (`performance.now()`), the registry surely holds our lease. It counts from the
    * sending of the last acknowledged heartbeat, so it ends before the registry's own does.
@@ -54,6 +56,9 @@ class Attachment implements AttachClient {
   #stream: Stream | undefined;
   #leaseValidUntil = 0;
   #withdrawing = false;
+  /** Of the newest instance that was sent. */
+  #sequence = 0;
+  readonly #published = new Set<{ readonly sequence: number; readonly done: () => void }>();
 
   constructor({ channel, instance, logger }: AttachOptions) {
     this.#client = new RegistryClient(channel.address, channel.credentials, { channelOverride: channel.channel });
@@ -79,7 +84,16 @@ class Attachment implements AttachClient {
 
   update(change: Partial<Instance>): void {
     this.#instance = { ...this.#instance, ...change };
-    if (!this.#withdrawing) this.#stream?.write({ event: { $case: 'instance', value: this.#instance } });
+    if (!this.#withdrawing && this.#stream) this.#sendInstance(this.#stream);
+  }
+
+  async publish(change: Partial<Instance>, deadlineMs: number): Promise<void> {
+    const { promise, resolve: done } = deferred<void>();
+    const waiter = { sequence: this.#sequence + 1, done };
+    this.#published.add(waiter);
+    this.update(change);
+    await Promise.race([promise, sleep(deadlineMs, this.#stop.signal)]);
+    this.#published.delete(waiter);
   }
 
   leaseValidUntil(): number {
@@ -89,7 +103,7 @@ class Attachment implements AttachClient {
   async withdraw(deadlineMs: number): Promise<void> {
     this.#withdrawing = true;
     if (this.#stream === undefined) return;
-    this.#stream.write({ event: { $case: 'withdraw', value: {} } });
+    this.#stream.write({ event: { $case: 'withdraw', value: {} }, instanceSequence: 0 });
     await Promise.race([this.#withdrawn.promise, sleep(deadlineMs, this.#stop.signal)]);
   }
 
@@ -125,14 +139,24 @@ class Attachment implements AttachClient {
           this.#accepted.resolve();
         } else if (event?.$case === 'heartbeatAck') heart.acknowledged(event.value.sequence);
         else if (event?.$case === 'withdrawn') this.#withdrawn.resolve();
+        else if (event?.$case === 'published') this.#onPublished(event.value.instanceSequence);
         else if (event?.$case === 'rejected') this.#onRejected(event.value.problems, event.value.final);
       });
       stream.on('error', (error) => end(error.message));
       stream.on('end', () => end('the stream ended'));
-      stream.write({ event: { $case: 'instance', value: this.#instance } });
+      this.#sendInstance(stream);
       heart.sentInstance();
       this.#stream = stream;
     });
+  }
+
+  #sendInstance(stream: Stream): void {
+    this.#sequence += 1;
+    stream.write({ event: { $case: 'instance', value: this.#instance }, instanceSequence: this.#sequence });
+  }
+
+  #onPublished(upTo: number): void {
+    for (const { sequence, done } of this.#published) if (sequence <= upTo) done();
   }
 
   #onRejected(problems: readonly string[], final: boolean): void {
@@ -162,7 +186,7 @@ function createHeart(stream: Stream, onLease: (validUntil: number) => void) {
     if (now - heardAt > ttlMs) return stream.cancel();
     sequence += 1;
     sentAt.set(sequence, now);
-    stream.write({ event: { $case: 'heartbeat', value: { sequence } } });
+    stream.write({ event: { $case: 'heartbeat', value: { sequence } }, instanceSequence: 0 });
   };
   return {
     sentInstance() {

@@ -178,6 +178,9 @@ interface Started {
   readonly signal: AbortSignal;
 }
 
+/** As long as the control plane waits for other proxies, and a little more for the way. */
+const PUBLISH_MS = 700;
+
 /** Waits for the app, asks it what it hosts, and lets others call it. */
 async function followApp(started: Started): Promise<void> {
   const { options, attach, service, health, logger, signal } = started;
@@ -203,9 +206,11 @@ async function followApp(started: Started): Promise<void> {
 
 async function appUp({ attach, service, health, signal }: Started): Promise<void> {
   // Callable at once: an app may call itself, or be called, while it answers what it hosts.
-  attach.update({ appReady: true, appHealthy: true });
+  const callable = attach.publish({ appReady: true, appHealthy: true }, PUBLISH_MS);
   const actorTypes = await service.appReady(signal);
   if (signal.aborted) return;
-  if (actorTypes.length > 0) attach.update({ actorTypes: [...actorTypes] });
-  health.set('app', undefined);
+  // Ready means that others, and the app itself, reach it from now on.
+  if (actorTypes.length > 0) await attach.publish({ actorTypes: [...actorTypes] }, PUBLISH_MS);
+  else await callable;
+  if (!signal.aborted) health.set('app', undefined);
 }

@@ -21,6 +21,8 @@ export interface AttachDeps {
   };
   /** Resolves when no proxy sends the withdrawn instance anything new, or after the deadline. */
   readonly withdrawn: () => Promise<void>;
+  /** Resolves when every proxy follows the instances as they are now, or after a deadline. */
+  readonly published: () => Promise<void>;
   /** Default: anybody may be anyone. */
   readonly peerCheck?: PeerCheck;
 }
@@ -60,7 +62,7 @@ export function addRegistryService(server: Server, options: AttachOptions, deps:
 }
 
 function createSession(call: AttachCall, options: AttachOptions, deps: AttachDeps) {
-  const { registry, logger, resources, withdrawn } = deps;
+  const { registry, logger, resources, withdrawn, published } = deps;
   let lease: Lease | undefined;
   let held: Instance | undefined;
   let ended = false;
@@ -116,9 +118,15 @@ function createSession(call: AttachCall, options: AttachOptions, deps: AttachDep
 
   return {
     end,
-    async handle({ event }: AttachRequest): Promise<void> {
+    async handle({ event, instanceSequence }: AttachRequest): Promise<void> {
       if (ended || !event) return;
-      if (event.$case === 'instance') return onInstance(event.value);
+      if (event.$case === 'instance') {
+        await onInstance(event.value);
+        // Not awaited: heartbeats go on meanwhile, and must be read.
+        if (!ended && instanceSequence > 0)
+          void published().then(() => reply({ $case: 'published', value: { instanceSequence } }));
+        return;
+      }
       if (!lease) return fail(call, status.FAILED_PRECONDITION, 'the first message of an Attach stream is the instance');
       if (event.$case === 'heartbeat') {
         lease.renew();
@@ -126,7 +134,6 @@ function createSession(call: AttachCall, options: AttachOptions, deps: AttachDep
       }
       lease.withdraw();
       logger.info('instance withdraws', { instance: lease.instanceId });
-      // Not awaited: heartbeats go on meanwhile, and must be read.
       void withdrawn().then(() => reply({ $case: 'withdrawn', value: {} }));
     },
   };

@@ -16,6 +16,7 @@ import type { MeshModel, ResourceSet } from '../model/mesh-model.js';
 import type { NodeIdentity } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
 import { createModelSource } from './model-source.js';
+import { createPublication } from './publication.js';
 import type { Snapshot } from './resource.js';
 import { type MtlsOptions, startSecurity } from './security.js';
 import { addAdsService } from './server.js';
@@ -56,6 +57,8 @@ export interface ControlPlane {
 export const CONTROL_PLANE_DEFAULTS = { leaseTtlMs: 5_000, settleMs: 3_000 } as const;
 const MAX_INSTANCES = 10_000;
 const WITHDRAW_DEADLINE_MS = 3_000;
+/** A proxy that does not answer holds up a starting sidecar so long at most. */
+const PUBLISH_DEADLINE_MS = 500;
 const CONVERGENCE_DEADLINE_MS = 10_000;
 
 /**
@@ -103,12 +106,14 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
   const server = new Server(GRPC_OPTIONS);
   const ads = addAdsService(server, { source, logger, metrics: metrics.ads, peerCheck, notePeer });
   started = true;
+  const publication = createPublication(() => ads.settled(PUBLISH_DEADLINE_MS));
   let measuring = false;
   let pipelines: readonly string[] = [];
   const problems = () => [...catalog.problems(), ...pipelines];
   function rebuild(): void {
     const startedAt = clock.now();
     source.set(model());
+    publication.rebuilt();
     const found = pipelineStatus(source.current());
     for (const problem of found) if (!pipelines.includes(problem)) logger.error('middleware not applied', { problem });
     pipelines = found;
@@ -136,6 +141,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
       logger,
       peerCheck,
       resources: instanceResources(catalog, source.settling),
+      published: publication.wait,
       async withdrawn() {
         rebuilds.flush();
         const acked = await ads.endpointsAcked(WITHDRAW_DEADLINE_MS);

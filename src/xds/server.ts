@@ -4,7 +4,7 @@ import type { PeerCheck } from '../control/peer-check.js';
 import type { ProxyStatusPort } from '../control/status.js';
 import { AggregatedDiscoveryServiceService as Ads } from '../gen/envoy/service/discovery/v3/ads.js';
 import type { DeltaDiscoveryRequest } from '../gen/envoy/service/discovery/v3/discovery.js';
-import { nodeId, parseNodeId } from '../model/names.js';
+import { type NodeIdentity, nodeId, parseNodeId } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
 import { encodeDelta } from './encode.js';
 import { createRecords, describeRecord, describeSent } from './proxy-records.js';
@@ -52,6 +52,11 @@ export interface AdsServer {
    * Envoys that disconnect meanwhile are not waited for.
    */
   endpointsAcked(deadlineMs: number): Promise<boolean>;
+  /**
+   * Resolves true when every connected Envoy has answered clusters, endpoints, listeners and routes as they are now, and every
+   * filter service the placement of actors; false after `deadlineMs`. What a proxy refuses, or a proxy that leaves, holds up nobody.
+   */
+  settled(deadlineMs: number): Promise<boolean>;
   close(): void;
 }
 
@@ -187,6 +192,17 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
       const waitedFor = [...streams.values()].map(({ stream }) => stream).filter(({ node }) => node.role === 'envoy');
       return allSettled(waitedFor, settled, waiters, deadlineMs);
     },
+    settled(deadlineMs) {
+      const wanted = revision;
+      const settled = (stream: AdsStream) =>
+        streams.get(nodeId(stream.node))?.stream !== stream || stream.settled(CALL_TYPES[stream.node.role], wanted);
+      return allSettled(
+        [...streams.values()].map(({ stream }) => stream),
+        settled,
+        waiters,
+        deadlineMs,
+      );
+    },
     close() {
       stopListening();
       for (const { end } of [...streams.values()]) end(status.UNAVAILABLE, 'the control plane stops');
@@ -214,6 +230,12 @@ function toDeltaRequest(request: DeltaDiscoveryRequest): DeltaRequest {
 function fail<In, Out>(call: ServerDuplexStream<In, Out>, code: status, details: string): void {
   call.emit('error', Object.assign(new Error(details), { code, details }));
 }
+
+/** What a call needs, whoever carries it. */
+const CALL_TYPES: Readonly<Record<NodeIdentity['role'], readonly TypeUrl[]>> = {
+  envoy: [resourceTypes.cluster, resourceTypes.endpoint, resourceTypes.listener, resourceTypes.route],
+  service: [resourceTypes.placement],
+};
 
 /** Looks at a stream again only when it has progressed: a look at a thousand streams after each ACK would be a million looks. */
 function allSettled(

@@ -53,6 +53,8 @@ export interface AdsStream {
   resume(): void;
   /** @returns whether the node has acknowledged everything of `typeUrl` up to `revision` */
   inStep(typeUrl: TypeUrl, revision: number): boolean;
+  /** @returns whether everything of these types up to `revision` is sent and answered, taken or refused */
+  settled(types: readonly TypeUrl[], revision: number): boolean;
   close(): void;
 }
 
@@ -192,6 +194,10 @@ export function createAdsStream(deps: StreamDeps): AdsStream {
       const channel = channels.get(typeUrl);
       if (!channel) return true;
       return revision >= wanted && !channel.dirty && !channel.outstanding && channel.record.rejected.size === 0;
+    },
+    settled(types, wanted) {
+      const open = (channel?: Channel) => channel?.dirty || channel?.outstanding || (channel?.batches.length ?? 0) > 0;
+      return revision >= wanted && warming.names.size === 0 && !types.some((typeUrl) => open(channels.get(typeUrl)));
     },
     close() {
       closed = true;

@@ -65,8 +65,8 @@ export class AttachPeer {
     this.#stream.on('error', () => this.#wake());
   }
 
-  send(event: NonNullable<AttachRequest['event']>): this {
-    this.#stream.write({ event });
+  send(event: NonNullable<AttachRequest['event']>, instanceSequence = 0): this {
+    this.#stream.write({ event, instanceSequence });
     return this;
   }
 

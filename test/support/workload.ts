@@ -49,10 +49,13 @@ export async function joinMesh(world: Pick<CliWorld, 'home' | 'controlPlane'>, a
       });
       stream.on('error', taken.reject);
       const value = attachedInstance({ appId, instanceId: `${appId}-test`, pid: process.pid, startedAtMs: 1, ...instance });
-      stream.write({ event: { $case: 'instance', value } } satisfies AttachRequest);
+      stream.write({ event: { $case: 'instance', value }, instanceSequence: 0 } satisfies AttachRequest);
       await taken.promise;
       let sequence = 0;
-      const beat = () => stream.write({ event: { $case: 'heartbeat', value: { sequence: ++sequence } } } satisfies AttachRequest);
+      const beat = () => {
+        const heartbeat: AttachRequest = { event: { $case: 'heartbeat', value: { sequence: ++sequence } }, instanceSequence: 0 };
+        stream.write(heartbeat);
+      };
       timers.push(setInterval(beat, 500).unref());
     },
     close() {

@@ -31,6 +31,18 @@ it.each(['envoy', 'service'] as const)(
   },
 );
 
+it('is callable by itself and by every sidecar that runs the moment that it says it is ready', async () => {
+  const callers = [await mesh.sidecar({ appId: 'a', door: 'envoy' }), await mesh.sidecar({ appId: 'b', door: 'service' })];
+  for (const caller of callers) await caller.ready();
+  const said = async (api: string, app: string) => (await fetch(`${api}/v1.0/invoke/${app}/method/x`)).text();
+  for (const app of ['one', 'two', 'three', 'four']) {
+    const appPort = await mesh.app((_request, response) => response.end(app));
+    const sidecar = await mesh.sidecar({ appId: app, appPort });
+    await sidecar.cli.until(/\bready\b.* ms=/);
+    expect(await Promise.all([sidecar, ...callers].map(({ api }) => said(api, app)))).toEqual([app, app, app]);
+  }
+});
+
 it('tells what it is in the metadata, and keeps what a client adds', async () => {
   const appPort = await mesh.app((_request, response) => response.end());
   const sidecar = await mesh.sidecar({

@@ -25,6 +25,8 @@ let client: AttachClient | undefined;
 /** What arrived, all streams together: instances by their actor types, other events by name. */
 let seen: string[];
 let streams: Call[];
+/** The numbers of the instances that arrived. */
+let sequences: number[];
 /** How the registry answers an event; undefined: not at all. */
 let answer: (event: NonNullable<AttachRequest['event']>) => AttachResponse['event'];
 
@@ -42,8 +44,9 @@ async function listen(): Promise<void> {
       streams.push(call);
       call.on('error', () => {});
       call.on('end', () => call.end());
-      call.on('data', ({ event }: AttachRequest) => {
+      call.on('data', ({ event, instanceSequence }: AttachRequest) => {
         if (!event) return;
+        if (event.$case === 'instance') sequences.push(instanceSequence);
         if (event.$case !== 'heartbeat')
           seen.push(event.$case === 'instance' ? `instance:${event.value.actorTypes}` : event.$case);
         const reply = answer(event);
@@ -58,7 +61,7 @@ async function listen(): Promise<void> {
 }
 
 beforeEach(async () => {
-  [seen, streams, answer] = [[], [], orderly];
+  [seen, streams, sequences, answer] = [[], [], [], orderly];
   port = await freePort();
   await listen();
   channel = openControlPlaneChannel(`127.0.0.1:${port}`);
@@ -103,6 +106,24 @@ it('sends changes at once, and the newest instance after the registry was away',
   attach.update({ actorTypes: ['Cart', 'Order'] });
   await listen();
   await eventually(() => expect(seen.at(-1)).toBe('instance:Cart,Order'));
+});
+
+it('waits until an instance is published, also over a new stream, and no longer than it is told', async () => {
+  const attach = start();
+  await attach.accepted;
+  await attach.publish({ actorTypes: ['Cart'] }, 30);
+  let done = false;
+  const published = attach.publish({ actorTypes: ['Cart', 'Order'] }, 60_000).then(() => {
+    done = true;
+  });
+  await eventually(() => expect(sequences).toEqual([1, 2, 3]));
+  streams[0]?.write({ event: { $case: 'published', value: { instanceSequence: 2 } } });
+  server.forceShutdown();
+  await listen();
+  await eventually(() => expect(sequences.at(-1)).toBe(4));
+  expect(done).toBe(false);
+  streams.at(-1)?.write({ event: { $case: 'published', value: { instanceSequence: 4 } } });
+  await published;
 });
 
 it('stops for good on a final refusal, which is a mistake with a remedy', async () => {

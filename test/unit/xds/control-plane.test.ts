@@ -132,6 +132,25 @@ describe('what proxies get', () => {
     expect(Object.keys((await service.requestAndAck('placement')).resources)).toEqual(['default/Cart']);
   });
 
+  it('has an instance before Published says so, and a proxy that does not answer holds that up for a moment only', async () => {
+    await attached();
+    const envoy = proxy('envoy~default~orders~orders-1');
+    await envoy.requestAndAck('cluster');
+    await envoy.requestAndAck('endpoint', { subscribe: ['app|default|orders'] });
+    const second = await attached({ instanceId: 'orders-2', inboundPort: 7002, pid: 2, appReady: false });
+    const ready = attachedInstance({ instanceId: 'orders-2', inboundPort: 7002, pid: 2 });
+    second.send({ $case: 'instance', value: ready }, 2);
+    const answered = second.answer();
+    const update = await envoy.expect('endpoint');
+    expect(await Promise.race([answered, new Promise((resolve) => setTimeout(resolve, 200, 'waits'))])).toBe('waits');
+    envoy.ack(update);
+    expect(await answered).toEqual({ $case: 'published', value: { instanceSequence: 2 } });
+
+    second.send({ $case: 'instance', value: { ...ready, labels: { version: 'v2' }, inboundPort: 7003 } }, 3);
+    await envoy.expect('endpoint');
+    expect(await second.answer()).toEqual({ $case: 'published', value: { instanceSequence: 3 } });
+  });
+
   it('loses a withdrawn instance, and Withdrawn comes only when the proxies have acknowledged that', async () => {
     await attached();
     const envoy = proxy('envoy~default~orders~orders-1');

@@ -287,6 +287,17 @@ describe('status', () => {
     expect(await acked).toBe(true);
   });
 
+  it('takes what an Envoy has refused for settled, but not what it has not answered', async () => {
+    const client = await serve({ endpoint: { a: '1' } });
+    await client.requestAndAck('endpoint', { subscribe: ['a'] });
+    show({ endpoint: { a: '2' } });
+    const answer = await client.expect('endpoint');
+    expect(await fixture.ads.settled(50)).toBe(false);
+    const settled = fixture.ads.settled(5_000);
+    client.nack(answer, 'no');
+    expect(await settled).toBe(true);
+  });
+
   it('does not wait for an Envoy that goes away', async () => {
     const client = await serve({ endpoint: { a: '1' } });
     await client.request('endpoint', { subscribe: ['a'] }).expect('endpoint');
