@@ -3,7 +3,14 @@ import type { ConfigApply, ConfigChange, ConfigKind, ConfigKinds, ConfigSource }
 import { messageOf, UsageError } from '../errors.js';
 import { AggregatedDiscoveryServiceClient } from '../gen/envoy/service/discovery/v3/ads.js';
 import { DeltaDiscoveryRequest, type DeltaDiscoveryResponse } from '../gen/envoy/service/discovery/v3/discovery.js';
-import { ActorPlacement, AppConfiguration, Component, ComponentResiliency, Subscription } from '../gen/weft/config/v1/config.js';
+import {
+  ActorPlacement,
+  ActorResiliency,
+  AppConfiguration,
+  Component,
+  ComponentResiliency,
+  Subscription,
+} from '../gen/weft/config/v1/config.js';
 import { deferred } from '../lib/async.js';
 import { type NodeIdentity, nodeId } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
@@ -31,9 +38,12 @@ const DECODE: Decoders = {
   configuration: (bytes) => AppConfiguration.decode(bytes),
   resiliency: (bytes) => ComponentResiliency.decode(bytes),
   component: (bytes) => Component.decode(bytes),
+  actorResiliency: (bytes) => ActorResiliency.decode(bytes),
   subscription: (bytes) => Subscription.decode(bytes),
   placement: (bytes) => ActorPlacement.decode(bytes),
 };
+/** What must be in force first when both came: subscriptions name components, and no turn of an actor may pass its policies. */
+const BEFORE: Readonly<Partial<Record<ConfigKind, ConfigKind>>> = { subscription: 'component', placement: 'actorResiliency' };
 const KINDS = Object.keys(DECODE) as readonly ConfigKind[];
 const KIND_OF = new Map<string, ConfigKind>(KINDS.map((kind) => [resourceTypes[kind], kind]));
 const INVALID_ARGUMENT = 3;
@@ -143,8 +153,8 @@ class Configuration implements ConfigClient {
     const kind = KIND_OF.get(response.typeUrl);
     const held = kind && this.#held.get(kind);
     if (!held) return;
-    // Subscriptions name components that may come in the response before.
-    const before = kind === 'subscription' ? this.#held.get('component')?.tail : undefined;
+    const other = BEFORE[kind];
+    const before = other && this.#held.get(other)?.tail;
     held.tail = Promise.all([held.tail, before])
       .then(() => this.#apply(kind, held, response))
       .then((problem) => {

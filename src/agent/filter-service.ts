@@ -18,6 +18,7 @@ import { type ApiHttpServer, createHttpServer } from '../api/http/server.js';
 import { stateRoutes } from '../api/http/state.js';
 import { echoBaggage, observeAll, traceHttp } from '../api/http/trace.js';
 import { type ActorApp, createActorApp } from '../blocks/actors/app-http.js';
+import { guardTurns, limitTurns } from '../blocks/actors/guard.js';
 import { createActorRuntime } from '../blocks/actors/runtime.js';
 import { createActorState } from '../blocks/actors/state.js';
 import { createHttpChannel } from '../blocks/app/http-channel.js';
@@ -37,6 +38,7 @@ import {
 } from '../blocks/observe/count.js';
 import { tracePublisher, traceSink, traceTurns } from '../blocks/observe/trace.js';
 import { createPubSubService } from '../blocks/pubsub/service.js';
+import { ActorPolicies } from '../blocks/resiliency/actor-policies.js';
 import { createSecretService } from '../blocks/secrets/service.js';
 import { createStateService } from '../blocks/state/service.js';
 import { componentTypes } from '../components/index.js';
@@ -142,17 +144,19 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       sink: (sink) => traceSink(countSink(sink, metrics, namespace), tracer),
     },
   });
+  const actorPolicies = new ActorPolicies({ namespace, clock: systemClock, observer: countResiliency(metrics, namespace) });
+  config.on('actorResiliency', async (change) => actorPolicies.apply(change));
   const hosting = createActorRuntime({
     instanceId,
     namespace,
-    app: countDeactivations(actorAppOf(app), metrics),
+    app: limitTurns(countDeactivations(actorAppOf(app), metrics), actorPolicies),
     config,
     buildTable: await loadMaglev(),
     clock: systemClock,
     logger,
     leaseValid: deps.leaseValid,
   });
-  const actors = traceTurns(countTurns(hosting, metrics), tracer);
+  const actors = traceTurns(countTurns(guardTurns(hosting, actorPolicies), metrics), tracer);
   const actorState = createActorState({
     appId,
     store: () => host.actorStateStore(),

@@ -1,5 +1,6 @@
 import type {
   ActorPlacement,
+  ActorResiliency,
   AppConfiguration,
   Component,
   ComponentResiliency,
@@ -11,6 +12,8 @@ export interface ConfigKinds {
   readonly component: Component;
   /** Named as the component that it is for. */
   readonly resiliency: ComponentResiliency;
+  /** Named as the placement of the type that it is for. */
+  readonly actorResiliency: ActorResiliency;
   readonly subscription: Subscription;
   readonly placement: ActorPlacement;
   readonly configuration: AppConfiguration;

@@ -1,5 +1,6 @@
 import type {
   ActorPlacement,
+  ActorResiliency,
   AppConfiguration,
   Component,
   ComponentResiliency,
@@ -40,4 +41,4 @@ export interface MeshModel {
   readonly profile: MeshProfile;
 }
 
-export type { ActorPlacement, AppConfiguration, Component, ComponentResiliency, Subscription };
+export type { ActorPlacement, ActorResiliency, AppConfiguration, Component, ComponentResiliency, Subscription };

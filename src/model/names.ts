@@ -49,6 +49,10 @@ export const HEADERS = {
   actor: 'x-weft-actor',
   /** A host's answer that it is not the actor's owner and has not run the turn: the sender's Envoy tries again. Clients never see it. */
   actorMoved: 'x-weft-actor-moved',
+  /** The owner's answer for a turn that took too long: it is tried again whatever statuses a retry names. Clients never see it. */
+  actorLate: 'x-weft-actor-late',
+  /** Envoy's own: an answer with it is not tried again, whatever the retry says. The owner's for a call that a breaker held back. */
+  notAgain: 'x-envoy-ratelimited',
   /** Which middleware Envoy asks for; among metadata of its stream to the middleware server, not of a call. */
   middleware: 'x-weft-middleware',
 } as const;

@@ -178,6 +178,7 @@ export const LEGACY_WILDCARD: ReadonlySet<TypeUrl> = new Set([
   resourceTypes.configuration,
   resourceTypes.resiliency,
   resourceTypes.component,
+  resourceTypes.actorResiliency,
   resourceTypes.subscription,
   resourceTypes.placement,
 ]);

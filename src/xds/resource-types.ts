@@ -9,6 +9,8 @@ export const resourceTypes = {
   // Before components: none of them serves a call without its policies.
   resiliency: 'type.googleapis.com/weft.config.v1.ComponentResiliency',
   component: 'type.googleapis.com/weft.config.v1.Component',
+  // Before placements: no turn runs without its type's policies.
+  actorResiliency: 'type.googleapis.com/weft.config.v1.ActorResiliency',
   subscription: 'type.googleapis.com/weft.config.v1.Subscription',
   placement: 'type.googleapis.com/weft.config.v1.ActorPlacement',
 } as const;

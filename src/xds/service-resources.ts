@@ -1,12 +1,14 @@
 import type { Instance } from '../model/instance.js';
 import type {
   ActorPlacement,
+  ActorResiliency,
   Component,
   ComponentResiliency,
   MeshModel,
   ResourceSet,
   Subscription,
 } from '../model/mesh-model.js';
+import { actorResiliency } from '../model/traffic/actor-resiliency.js';
 import { componentResiliency } from '../model/traffic/component-resiliency.js';
 import type { Resources } from './layered-map.js';
 import { named, stable } from './named.js';
@@ -25,6 +27,7 @@ export function createServiceBuilder(): ServiceBuilder {
   const component = once((item: Component, name) => makeResource(messageTypes.component, name, item, redactComponent));
   const subscription = once((item: Subscription, name) => makeResource(messageTypes.subscription, name, item));
   const resiliency = once((item: ComponentResiliency, name) => makeResource(messageTypes.resiliency, name, item));
+  const actorPolicies = once((item: ActorResiliency, name) => makeResource(messageTypes.actorResiliency, name, item));
   const placement = once((item: ActorPlacement, name) => makeResource(messageTypes.placement, name, item));
   return {
     build(model, instance, before) {
@@ -41,6 +44,10 @@ export function createServiceBuilder(): ServiceBuilder {
         ],
         [resourceTypes.resiliency, named(policiesOf(set).map(([item, policies]) => resiliency(policies, inNamespace(item))))],
         [resourceTypes.component, named(ownLast(set.components).map((item) => component(item, inNamespace(item))))],
+        [
+          resourceTypes.actorResiliency,
+          named(actorPoliciesOf(set, model, instance).map(([item, type]) => actorPolicies(item, `${namespace}/${type}`))),
+        ],
         [resourceTypes.subscription, named(ownLast(set.subscriptions).map((item) => subscription(item, inNamespace(item))))],
         [
           resourceTypes.placement,
@@ -62,10 +69,28 @@ const knownPolicies = new WeakMap<ResourceSet, readonly (readonly [Component, Co
 function policiesOf(set: ResourceSet): readonly (readonly [Component, ComponentResiliency])[] {
   const known = knownPolicies.get(set);
   if (known) return known;
-  const documents = set.policies.filter(({ kind }) => kind === 'Resiliency');
+  const documents = resiliencyOf(set);
   const made = documents.length === 0 ? [] : componentResiliency(documents, ownLast(set.components));
   knownPolicies.set(set, made);
   return made;
+}
+
+const resiliencyOf = ({ policies }: ResourceSet) => policies.filter(({ kind }) => kind === 'Resiliency');
+
+const knownActorPolicies = new WeakMap<ResourceSet, Map<string, ActorResiliency | undefined>>();
+
+/** What is in force for each actor type that is placed on `instance` and has a policy that is its owner's to carry out. */
+function actorPoliciesOf(set: ResourceSet, { placements }: MeshModel, { namespace, instanceId }: Instance) {
+  const documents = resiliencyOf(set);
+  if (documents.length === 0) return [];
+  const known = knownActorPolicies.get(set) ?? new Map<string, ActorResiliency | undefined>();
+  knownActorPolicies.set(set, known);
+  const isHere = (it: ActorPlacement) => it.namespace === namespace && it.hosts.some((host) => host.instanceId === instanceId);
+  return placements.filter(isHere).flatMap(({ actorType }): (readonly [ActorResiliency, string])[] => {
+    if (!known.has(actorType)) known.set(actorType, actorResiliency(documents, actorType));
+    const policy = known.get(actorType);
+    return policy ? [[policy, actorType]] : [];
+  });
 }
 
 /** Of two resources with one name the later one counts: that of the namespace itself, not that of all namespaces. */

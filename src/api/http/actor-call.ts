@@ -4,6 +4,8 @@ import type { ActorCall, ActorRuntime } from '../../blocks/actors/runtime.js';
 import type { Headers, HttpReply } from '../../blocks/app/channel.js';
 import { checkName } from '../../blocks/invoke/paths.js';
 import { type Relay, urlOf } from '../../blocks/invoke/relay.js';
+import { BreakerOpenError } from '../../blocks/resiliency/breaker.js';
+import { TryTimeoutError } from '../../blocks/resiliency/parts.js';
 import { AppError } from '../../errors.js';
 import { sleep } from '../../lib/async.js';
 import { HEADERS } from '../../model/names.js';
@@ -30,7 +32,8 @@ const PLACEMENT_POLL_MS = 25;
 
 /** Runs the turn of a call that Envoy routed here, or lets it go to the owner. Always answers. @throws AppError */
 export function runRouted(deps: ActorCallDeps, exchange: ActorExchange): Promise<void> {
-  return deps.runtime.execute(callOf(exchange)).then((answer) => {
+  const run = deps.runtime.execute(callOf(exchange)).catch((error: unknown) => tellEnvoy(exchange.response, error));
+  return run.then((answer) => {
     if (answer.kind === 'reply') return sendReply(exchange.response, answer.reply);
     const { type, id, method } = exchange.names;
     const path = `/v1.0/actors/${canonicalName({ type, id })}/method/`;
@@ -38,6 +41,14 @@ export function runRouted(deps: ActorCallDeps, exchange: ActorExchange): Promise
     // Envoy hashed another spelling of the name than ownership is computed from: under the canonical one it finds the owner.
     return relayCall(deps, exchange, `${path}${encodeURIComponent(method)}${withMark(queryOf(exchange.request))}`);
   });
+}
+
+/** What the caller's Envoy, which makes the retries, must know beside the answer. */
+function tellEnvoy(response: ServerResponse, error: unknown): never {
+  const cause = error instanceof AppError ? error.cause : undefined;
+  if (cause instanceof BreakerOpenError) response.setHeader(HEADERS.notAgain, 'true');
+  if (cause instanceof TryTimeoutError) response.setHeader(HEADERS.actorLate, '1');
+  throw error;
 }
 
 /** Answers a call that our Envoy had no route for: it knows no host of the type (yet). @throws AppError */

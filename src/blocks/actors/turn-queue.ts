@@ -18,6 +18,13 @@ export interface TurnRequest {
   readonly gone?: () => boolean;
 }
 
+/** Nobody waits for the answer of a turn that has not begun. */
+export class CallerGoneError extends AppError {
+  constructor() {
+    super('actorInvoke', { err: 'the caller has gone' });
+  }
+}
+
 interface Waiter {
   readonly request: TurnRequest;
   start(): void;
@@ -73,7 +80,7 @@ export class TurnQueue {
     for (const waiter of this.#waiting) {
       this.#waiting.delete(waiter);
       if (waiter.request.gone?.()) {
-        waiter.fail(new AppError('actorInvoke', { err: 'the caller has gone' }));
+        waiter.fail(new CallerGoneError());
         continue;
       }
       this.#begin(waiter.request);

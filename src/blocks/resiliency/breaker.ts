@@ -50,8 +50,8 @@ export class CircuitBreaker {
     return this.#state;
   }
 
-  /** Asks for leave to call. @returns what to tell the outcome to @throws BreakerOpenError */
-  enter(): (succeeded: boolean) => void {
+  /** Asks for leave to call. @returns what to tell the outcome to; undefined: no call was made after all @throws BreakerOpenError */
+  enter(): (succeeded: boolean | undefined) => void {
     this.#expire();
     if (this.#state === 'open') throw new BreakerOpenError('circuit breaker is open');
     if (this.#state === 'half-open' && this.#counts.requests >= this.#options.maxRequests)
@@ -60,7 +60,9 @@ export class CircuitBreaker {
     const generation = this.#generation;
     return (succeeded) => {
       this.#expire();
-      if (generation === this.#generation) this.#note(succeeded);
+      if (generation !== this.#generation) return;
+      if (succeeded === undefined) this.#counts = { ...this.#counts, requests: this.#counts.requests - 1 };
+      else this.#note(succeeded);
     };
   }
 

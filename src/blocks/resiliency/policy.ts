@@ -1,14 +1,15 @@
 import type { CodeRange, ResiliencyPolicies, RetryPolicy } from '../../gen/weft/config/v1/config.js';
 import type { Clock } from '../../lib/clock.js';
-import { compileTrip } from '../../model/traffic/trip-expression.js';
-import { BreakerOpenError, type BreakerState, CircuitBreaker } from './breaker.js';
+import { BreakerOpenError, type BreakerState } from './breaker.js';
+import { createBreaker, limitTime, type TimeLimit } from './parts.js';
 
 export type PolicyKind = 'retry' | 'timeout' | 'circuitbreaker';
 
 /** Whose calls a policy is about; labels of metrics. */
 export interface PolicyTarget {
+  /** Name of the component, or an actor type. */
   readonly component: string;
-  /** As the names of default policies have it: `Statestore`. */
+  /** As the names of default policies have it: `Statestore`; `actor` for an actor type. */
   readonly type: string;
   readonly direction: 'inbound' | 'outbound';
 }
@@ -50,10 +51,6 @@ export interface Policy {
   run<T>(call: (signal: AbortSignal | undefined) => T | Promise<T>, options?: RunOptions): Promise<T>;
 }
 
-export class TryTimeoutError extends Error {
-  override readonly name = 'TryTimeoutError';
-}
-
 /** No call is tried again later than this after its first try: whoever waits for it is long gone. */
 const GIVE_UP_MS = 15 * 60_000;
 const GROWTH = 1.5;
@@ -63,54 +60,20 @@ const JITTER = 0.5;
 export function createPolicy(policies: ResiliencyPolicies, deps: PolicyDeps): Policy {
   const { retry, circuitBreaker, timeoutMs, source } = policies;
   const { target, clock, observer } = deps;
-  const breaker =
-    circuitBreaker &&
-    new CircuitBreaker({
-      maxRequests: circuitBreaker.maxRequests,
-      intervalMs: circuitBreaker.intervalMs,
-      openMs: circuitBreaker.timeoutMs,
-      trips: compileTrip(circuitBreaker.trip),
-      clock,
-      onChange(state) {
-        if (state === 'open') observer?.activated(target, source, 'circuitbreaker');
-        observer?.breaker(target, source, state);
-      },
-    });
+  const breaker = circuitBreaker && createBreaker(circuitBreaker, source, deps);
   if (breaker) observer?.breaker(target, source, 'closed');
-
-  const timed = async <T>(
-    call: (signal: AbortSignal | undefined) => T | Promise<T>,
-    outer: AbortSignal | undefined,
-  ): Promise<T> => {
-    if (timeoutMs === 0) return call(outer);
-    observer?.ran(target, source, 'timeout');
-    const late = new AbortController();
-    let cancel = () => {};
-    const over = new Promise<never>((_, reject) => {
-      cancel = clock.after(timeoutMs, () => {
-        const error = new TryTimeoutError(`no answer within ${timeoutMs} ms`);
-        observer?.activated(target, source, 'timeout');
-        // First, so that what the abort makes the call throw does not win the race.
-        reject(error);
-        late.abort(error);
-      });
-    });
-    try {
-      return await Promise.race([call(outer ? AbortSignal.any([outer, late.signal]) : late.signal), over]);
-    } finally {
-      cancel();
-    }
-  };
+  const timed = timeoutMs > 0 ? limitTime(timeoutMs, source, deps) : undefined;
+  const once: TimeLimit = async (call, signal) => (timed ? timed(call, signal) : call(signal));
 
   const guarded = async <T>(
     call: (signal: AbortSignal | undefined) => T | Promise<T>,
     { signal, isCallersFault }: RunOptions,
   ): Promise<T> => {
-    if (!breaker) return timed(call, signal);
+    if (!breaker) return once(call, signal);
     observer?.ran(target, source, 'circuitbreaker', breaker.state);
     const leave = breaker.enter();
     try {
-      const result = await timed(call, signal);
+      const result = await once(call, signal);
       leave(true);
       return result;
     } catch (error) {

@@ -53,7 +53,7 @@ export function renderExplanation(it: Explanation): string {
     ['timeout', timeoutText(it)],
     ['retries', retryText(it)],
     ...(it.circuitBreaker
-      ? [['breaker', `opens after ${it.circuitBreaker.failures} failures in a row, for ${it.circuitBreaker.openMs} ms`] as const]
+      ? [['breaker', `opens ${opensOn(it.circuitBreaker)}, for ${it.circuitBreaker.openMs} ms`] as const]
       : []),
   ];
   return lines.map(([name, value]) => `${name.padEnd(10)} ${value}`).join('\n');
@@ -96,3 +96,8 @@ function retryText({ retry }: Explanation): string {
   const wait = retry.waitMs === retry.maxWaitMs ? `${retry.waitMs} ms` : `${retry.waitMs} to ${retry.maxWaitMs} ms`;
   return `${times}, about ${wait} apart, of broken connections${codes.length > 0 ? ` and ${codes.join(', ')}` : ''}`;
 }
+
+const opensOn = ({ failures, share }: NonNullable<Explanation['circuitBreaker']>) =>
+  share
+    ? `when ${share.percent} % of at least ${share.calls} calls fail within ${share.intervalMs} ms`
+    : `after ${failures} failures in a row`;

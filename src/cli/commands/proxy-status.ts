@@ -32,7 +32,7 @@ const COLUMNS: readonly (readonly [string, readonly string[]])[] = [
     'BLOCKS',
     [
       ...[resourceTypes.configuration, resourceTypes.resiliency, resourceTypes.component],
-      ...[resourceTypes.subscription, resourceTypes.placement],
+      ...[resourceTypes.actorResiliency, resourceTypes.subscription, resourceTypes.placement],
     ],
   ],
 ];

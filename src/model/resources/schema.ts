@@ -18,8 +18,15 @@ export const text = z.string().min(1);
 export const duration = z
   .string()
   .refine((value) => parseGoDuration(value) !== undefined, { error: 'expected a duration such as 500ms or 1m30s; change it' });
-/** Resiliency also takes a bare number: milliseconds. */
-export const durationOrMs = z.union([duration, z.number().int()]);
+/** Resiliency also takes a bare number, quoted or not: milliseconds. */
+export const durationOrMs = z.union([
+  z
+    .string()
+    .regex(/^-?\d+$/)
+    .transform(Number),
+  duration,
+  z.number().int(),
+]);
 
 /** A Kubernetes object's own fields; the ones of the API server are taken and not looked at. */
 export const metadata = strict({

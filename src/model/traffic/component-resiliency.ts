@@ -44,7 +44,7 @@ export function componentResiliency(
     const names = target
       ? target[direction === 'Outbound' ? 'outbound' : 'inbound']
       : defaultPolicies(policies, [`${type}Component${direction}`, `Component${direction}`, 'Component', '']);
-    return names && resolveNames(policies, names, sourceOf);
+    return names && namedPolicies(policies, names, sourceOf);
   };
   return components.flatMap((component) => {
     const type = TYPE_NAMES[component.type.split('.', 1)[0] ?? ''];
@@ -55,8 +55,8 @@ export function componentResiliency(
   });
 }
 
-/** @returns undefined when none of the names is one of a policy */
-function resolveNames(
+/** @returns the policies by their names; undefined when none of the names is one of a policy */
+export function namedPolicies(
   { timeouts, retries, circuitBreakers }: Policies,
   names: PolicyNames,
   sourceOf: (names: PolicyNames) => string,
@@ -80,7 +80,7 @@ function resolveNames(
 }
 
 /** Only the documents that have a part in it: an unrelated one must not make the resource another. */
-function definedIn(documents: readonly Policy[], { timeout, retry, circuitBreaker }: PolicyNames): string {
+export function definedIn(documents: readonly Policy[], { timeout, retry, circuitBreaker }: PolicyNames): string {
   const defines = ({ spec }: Policy) => {
     const { policies } = resiliencySpec.parse(spec);
     return (

@@ -1,5 +1,7 @@
 import { resiliencySpec } from '../resources/kinds/resiliency.js';
 import type { Policy } from './document.js';
+import { breakerRule, defaultPolicies, millis, type Policies } from './resiliency.js';
+import { failureShareOf } from './trip.js';
 
 const FIELDS = { timeout: 'timeouts', retry: 'retries', circuitBreaker: 'circuitBreakers' } as const;
 type Field = keyof typeof FIELDS;
@@ -22,26 +24,42 @@ export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
       ...undefinedNames(`targets.components.${component}.outbound`, outbound ?? {}),
       ...undefinedNames(`targets.components.${component}.inbound`, inbound ?? {}),
     ]),
-    ...Object.entries(targets?.apps ?? {}).flatMap(([app, { circuitBreaker }]) =>
-      withoutHalfOpen(policies?.circuitBreakers?.[circuitBreaker ?? '']).map(
-        (field) =>
-          `targets.apps.${app}.circuitBreaker: ${field} of ${circuitBreaker} means nothing between apps, since Envoy has no half-open state`,
+    ...Object.entries(targets?.apps ?? {}).flatMap(([app, { circuitBreaker = '' }]) =>
+      betweenApps(policies?.circuitBreakers?.[circuitBreaker]).map(
+        (why) => `targets.apps.${app}.circuitBreaker: ${circuitBreaker} ${why}`,
       ),
     ),
-    ...actors
-      .filter(([, { circuitBreaker }]) => circuitBreaker !== undefined)
-      .map(([type]) => `targets.actors.${type}.circuitBreaker: an actor has one owner, so Envoy does not break calls to it`),
+    ...(policies ? defaultBreakers(policies) : []).flatMap((name) =>
+      betweenApps(policies?.circuitBreakers?.[name]).map((why) => `policies.circuitBreakers.${name}: between apps it ${why}`),
+    ),
   ];
 }
 
-/** @returns the fields of a breaker that Envoy's outlier detection has no counterpart for */
-function withoutHalfOpen(
-  breaker: { readonly maxRequests?: unknown; readonly interval?: unknown } | undefined,
-): readonly string[] {
-  return (['maxRequests', 'interval'] as const).filter(
-    (field) => breaker?.[field] !== undefined && breaker[field] !== NO_EFFECT[field],
-  );
-}
+/** The breaker that apps get which no target names. */
+const defaultBreakers = (policies: Policies) => {
+  const name = defaultPolicies(policies, ['App', ''])?.circuitBreaker;
+  return name === undefined ? [] : [name];
+};
 
-/** What Dapr takes when nothing is said. */
-const NO_EFFECT: Readonly<Record<string, unknown>> = { maxRequests: 1, interval: '0s' };
+type Breaker = NonNullable<Policies['circuitBreakers']>[string];
+
+/** @returns what of a breaker Envoy's outlier detection has no counterpart for */
+function betweenApps(breaker: Breaker | undefined): readonly string[] {
+  if (!breaker) return [];
+  const rule = breakerRule(breaker);
+  if (!rule)
+    return [
+      failureShareOf(breaker.trip ?? '')
+        ? 'is not in force: a share of failures needs an interval above 0, after which Envoy counts anew'
+        : 'is not in force: Envoy trips on consecutiveFailures > N (or >= N), and on totalFailures * 100 / requests >= P with an interval',
+    ];
+  const { failures } = rule;
+  return [
+    ...(breaker.maxRequests !== undefined && breaker.maxRequests !== 1
+      ? ['has no half-open state, so maxRequests means nothing: after the timeout all calls go through']
+      : []),
+    ...(failures !== undefined && millis(breaker.interval, 0) > 0
+      ? ['counts failures in a row until a call succeeds, so interval means nothing']
+      : []),
+  ];
+}

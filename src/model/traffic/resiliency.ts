@@ -3,14 +3,17 @@ import { parseGoDuration } from '../../lib/duration.js';
 import { resiliencySpec } from '../resources/kinds/resiliency.js';
 import type { Policy } from './document.js';
 import type { CodeRange, RetryRule } from './route.js';
-import { consecutiveFailuresOf, DEFAULT_TRIP } from './trip.js';
+import { consecutiveFailuresOf, DEFAULT_TRIP, type FailureShare, failureShareOf } from './trip.js';
 
 /** Dapr's Resiliency for calls between apps and of actors (reference §4.4): which named policies are in force for a target. */
 
+/** When an instance gets no more calls. */
 export interface CircuitBreakerRule {
-  /** An instance that fails so often in a row gets no more calls … */
-  readonly failures: number;
-  /** … for so many milliseconds. */
+  /** After so many failures in a row … */
+  readonly failures?: number;
+  /** … or when this share of the calls of an interval has failed. */
+  readonly share?: FailureShare & { readonly intervalMs: number };
+  /** For how long, milliseconds. */
   readonly openMs: number;
 }
 
@@ -42,7 +45,8 @@ export function resiliencyRules(documents: readonly Policy[]): ResiliencyRules {
   const { policies, targets } = mergedSpec(documents);
   const resolve = (named: PolicyNames | undefined, kind: 'App' | 'Actor') => {
     const names = named ?? defaultNames(policies, kind);
-    return names && resolveNames(policies, names);
+    // The breaker of actors is their owner's (actor-resiliency.ts).
+    return names && resolveNames(policies, kind === 'App' ? names : { ...names, circuitBreaker: undefined });
   };
   return {
     app: ({ namespace, appId }) => resolve(targets.apps?.[`${appId}.${namespace}`] ?? targets.apps?.[appId], 'App'),
@@ -137,9 +141,14 @@ export function ranges(codes: string | undefined): readonly CodeRange[] | undefi
 
 export const OPEN_MS = 60_000;
 
-function breakerRule({ trip, timeout }: NonNullable<Policies['circuitBreakers']>[string]): CircuitBreakerRule {
-  const failures = consecutiveFailuresOf(trip ?? DEFAULT_TRIP);
-  // Loading has refused every other expression for a target like this one.
-  if (failures === undefined) throw new Error(`the circuit breaker trips on ${trip}`);
-  return { failures, openMs: Math.max(1, millis(timeout, OPEN_MS)) };
+/** @returns undefined: Envoy cannot follow it, which `resiliencyNotes` says */
+export function breakerRule(breaker: NonNullable<Policies['circuitBreakers']>[string]): CircuitBreakerRule | undefined {
+  const trip = breaker.trip || DEFAULT_TRIP;
+  const openMs = Math.max(1, millis(breaker.timeout, OPEN_MS));
+  const failures = consecutiveFailuresOf(trip);
+  if (failures !== undefined) return { failures, openMs };
+  const share = failureShareOf(trip);
+  const intervalMs = millis(breaker.interval, 0);
+  // Without an interval the counts would never start anew, and Envoy's always do.
+  return share && intervalMs > 0 ? { share: { ...share, intervalMs }, openMs } : undefined;
 }

@@ -37,6 +37,7 @@ import { Empty } from '../../gen/google/protobuf/empty.js';
 import { StringValue } from '../../gen/google/protobuf/wrappers.js';
 import {
   ActorPlacement,
+  ActorResiliency,
   AppConfiguration,
   Component,
   ComponentResiliency,
@@ -117,6 +118,7 @@ export const messageTypes = {
   uuidRequestId: type('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', UuidRequestIdConfig),
   component: type('weft.config.v1.Component', Component),
   resiliency: type('weft.config.v1.ComponentResiliency', ComponentResiliency),
+  actorResiliency: type('weft.config.v1.ActorResiliency', ActorResiliency),
   subscription: type('weft.config.v1.Subscription', Subscription),
   placement: type('weft.config.v1.ActorPlacement', ActorPlacement),
   configuration: type('weft.config.v1.AppConfiguration', AppConfiguration),

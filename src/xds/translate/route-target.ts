@@ -89,6 +89,7 @@ export function actorRoutes(
   actorType: string,
   kinds: readonly ActorCalls[] = [{ headers: [], retryPolicy: actorRetry }],
 ): Any {
+  const underPolicy = kinds.some(({ retryPolicy }) => retryPolicy !== actorRetry);
   const calls = kinds.map(({ headers, retryPolicy, bufferBytes }) =>
     Route.fromPartial({
       match: { pathSpecifier: { $case: 'safeRegex', value: { regex: ACTOR_CALL } }, headers: [...headers] },
@@ -104,7 +105,7 @@ export function actorRoutes(
       requestHeadersToAdd: [overwrite(HEADERS.to, 'actor')],
       // The inbound listener of another host says whether a call is remote.
       requestHeadersToRemove: [...API_HEADERS, 'x-dapr-remote'],
-      responseHeadersToRemove: [HEADERS.actorMoved],
+      responseHeadersToRemove: [HEADERS.actorMoved, ...(underPolicy ? [HEADERS.actorLate, HEADERS.notAgain] : [])],
       perRequestBufferLimitBytes: bufferBytes,
     }),
   );

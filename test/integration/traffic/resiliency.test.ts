@@ -180,6 +180,24 @@ it('opens a breaker after failures in a row, and closes it after its time', asyn
   }
 });
 
+it('opens a breaker on the share of failures of an interval, and only for the app that it is about', async () => {
+  await rig.add({ appId: 'pay', app: echo('pay') });
+  const policies = `{ circuitBreakers: { share: { trip: "requests >= 8 && totalFailures * 100 / requests >= 50", interval: 1s, timeout: 1s } } }`;
+  await resiliency(policies, '{ apps: { orders: { circuitBreaker: share }, pay: { circuitBreaker: share } } }');
+  const isOpen = async () => (await call(url())).body.includes('no healthy upstream');
+  // One of four fails: that is less than the half.
+  let count = 0;
+  answer = (response) => void response.writeHead(count++ % 4 === 0 ? 404 : 200).end();
+  const end = performance.now() + 2500;
+  while (performance.now() < end) expect((await call(url())).status).not.toBe(500);
+  // Every second one, and never two in a row.
+  answer = (response) => void response.writeHead(count++ % 2 === 0 ? 404 : 200).end();
+  await eventually(async () => expect(await isOpen()).toBe(true));
+  expect((await call(`${caller.api}/v1.0/invoke/pay/method/a`)).status).toBe(200);
+  answer = fail(200);
+  await eventually(async () => expect(await isOpen()).toBe(false));
+});
+
 it('counts gRPC failures for the breaker and retries', async () => {
   const policies =
     '{ retries: { twice: { policy: constant, duration: 10ms, maxRetries: 2, matching: { gRPCStatusCodes: "14" } } } }';

@@ -1,9 +1,8 @@
 import { z } from 'zod';
 import { messageOf } from '../../../errors.js';
-import { unknownTrips } from '../../traffic/trip.js';
 import { compileTrip } from '../../traffic/trip-expression.js';
 import { strict } from '../problem.js';
-import { duration, durationOrMs, optional, resource, scopes, text } from '../schema.js';
+import { durationOrMs, optional, resource, scopes, text } from '../schema.js';
 
 /** Reference §4.4. */
 
@@ -49,7 +48,7 @@ const direction = optional(strict(names));
 export const resiliencySpec = strict({
   policies: optional(
     strict({
-      timeouts: named(z.union([duration, z.number().int()])),
+      timeouts: named(durationOrMs),
       retries: named(retry),
       circuitBreakers: named(circuitBreaker),
     }),
@@ -61,13 +60,5 @@ export const resiliencySpec = strict({
       components: named(strict({ inbound: direction, outbound: direction })),
     }),
   ),
-}).superRefine((spec, context) => {
-  for (const name of unknownTrips(spec))
-    context.addIssue({
-      code: 'custom',
-      path: ['policies', 'circuitBreakers', name, 'trip'],
-      message:
-        'expected consecutiveFailures > N (or >= N) for calls between apps; change it, or name the breaker for components only',
-    });
 });
 export const resiliencySchema = resource(['dapr.io/v1alpha1'], { spec: resiliencySpec, scopes });

@@ -1,4 +1,8 @@
-import { type RetryPolicy, RetryPolicy_ResetHeaderFormat } from '../../../gen/envoy/config/route/v3/route_components.js';
+import {
+  HeaderMatcher,
+  type RetryPolicy,
+  RetryPolicy_ResetHeaderFormat,
+} from '../../../gen/envoy/config/route/v3/route_components.js';
 import { HEADERS } from '../../../model/names.js';
 import type { TargetResiliency } from '../../../model/traffic/resiliency.js';
 import { actorRetry } from '../retry.js';
@@ -13,19 +17,27 @@ const afterMoved = {
   maxInterval: duration(10_000),
 };
 
+/** The owner ends a turn whose time is over. This is for an owner that does not answer at all: no call waits longer for its turn. */
+const LONGEST_WAIT_MS = 60_000;
+
+const late: HeaderMatcher = HeaderMatcher.fromPartial({
+  name: HEADERS.actorLate,
+  headerMatchSpecifier: { $case: 'presentMatch', value: true },
+});
+
 /**
  * @returns how calls of an actor type are tried, with what a Resiliency says on top of the search for the actor's owner. The tries for
- * both are counted together, since Envoy has one count.
+ * both are counted together, since Envoy has one count. Breakers and the time of a turn are the owner's.
  */
 export function actorCalls({ retry, timeoutMs }: TargetResiliency): readonly ActorCalls[] {
-  const perTryTimeout = timeoutMs > 0 ? duration(timeoutMs) : undefined;
+  const perTryTimeout = timeoutMs > 0 ? duration(timeoutMs + LONGEST_WAIT_MS) : undefined;
   const search: RetryPolicy = { ...actorRetry, perTryTimeout };
   if (!retry || retry.retries === 0) return [{ headers: [], retryPolicy: search }];
   const retryPolicy: RetryPolicy = {
     ...search,
     retryOn: `${search.retryOn},reset`,
     numRetries: retry.retries,
-    retriableHeaders: [...search.retriableHeaders, ...failures(retry)],
+    retriableHeaders: [...search.retriableHeaders, late, ...failures(retry)],
     retryBackOff: backOff(retry),
     rateLimitedRetryBackOff: afterMoved,
   };

@@ -73,13 +73,16 @@ function ejection(rule: EjectionRule | undefined, breaker: CircuitBreakerRule | 
   if (!rule && !breaker) return undefined;
   return OutlierDetection.fromPartial({
     consecutive5xx: breaker?.failures ?? (rule?.serverErrors || 5),
-    enforcingConsecutive5xx: breaker || rule?.serverErrors ? 100 : 0,
+    enforcingConsecutive5xx: breaker?.failures || (!breaker && rule?.serverErrors) ? 100 : 0,
     consecutiveGatewayFailure: rule?.gatewayErrors || 5,
     enforcingConsecutiveGatewayFailure: rule?.gatewayErrors ? 100 : 0,
     enforcingSuccessRate: 0,
-    enforcingFailurePercentage: 0,
+    enforcingFailurePercentage: breaker?.share ? 100 : 0,
+    failurePercentageThreshold: breaker?.share?.percent,
+    failurePercentageRequestVolume: breaker?.share?.calls,
+    failurePercentageMinimumHosts: breaker?.share ? 1 : undefined,
     maxEjectionPercent: breaker ? 100 : rule?.maxPercent,
-    interval: duration(breaker ? sweepMs(breaker.openMs) : (rule?.intervalMs ?? 3000)),
+    interval: duration(breaker ? (breaker.share?.intervalMs ?? sweepMs(breaker.openMs)) : (rule?.intervalMs ?? 3000)),
     baseEjectionTime: duration(breaker?.openMs ?? rule?.baseMs ?? 30_000),
     // Envoy ejects longer each time; a breaker is open for the same time whenever it opens.
     maxEjectionTime: breaker ? duration(breaker.openMs) : undefined,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BreakerOpenError } from '../../../../src/blocks/resiliency/breaker.js';
-import { createPolicy, TryTimeoutError } from '../../../../src/blocks/resiliency/policy.js';
+import { TryTimeoutError } from '../../../../src/blocks/resiliency/parts.js';
+import { createPolicy } from '../../../../src/blocks/resiliency/policy.js';
 import { ResiliencyPolicies } from '../../../../src/gen/weft/config/v1/config.js';
 import { createFakeClock } from '../../../support/fake-clock.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { resiliencyRules } from '../../../../src/model/traffic/resiliency.js';
 import { resiliencyNotes } from '../../../../src/model/traffic/resiliency-notes.js';
-import { consecutiveFailuresOf } from '../../../../src/model/traffic/trip.js';
-import { readResources, resourcesOf } from '../../../support/resources.js';
+import { consecutiveFailuresOf, failureShareOf } from '../../../../src/model/traffic/trip.js';
+import { resourcesOf } from '../../../support/resources.js';
 
 const doc = (policies: string, targets = '{}', name = 'r') => `
 apiVersion: dapr.io/v1alpha1
@@ -89,42 +89,78 @@ describe('a circuit breaker', () => {
     expect(found.app(orders)?.breaker).toEqual({ failures: 6, openMs: 60_000 });
   });
 
-  it('that Envoy cannot follow is refused for apps and taken for components', async () => {
-    const policies = '{ circuitBreakers: { c: { trip: totalFailures > 9 } } }';
-    const problem =
-      'spec.policies.circuitBreakers.c.trip: expected consecutiveFailures > N (or >= N) for calls between apps; change it, or name the breaker for components only';
-    expect((await readResources(doc(policies, '{ apps: { orders: { circuitBreaker: c } } }'))).problems).toEqual([
-      expect.stringContaining(problem),
-    ]);
-    expect((await readResources(doc(policies, '{ components: { s: { outbound: { circuitBreaker: c } } } }'))).problems).toEqual(
-      [],
-    );
-    const byDefault = '{ circuitBreakers: { DefaultCircuitBreakerPolicy: { trip: totalFailures > 9 } } }';
-    expect((await readResources(doc(byDefault))).problems).toHaveLength(1);
+  it.each([
+    ['totalFailures * 100 / requests >= 50', { percent: 50, calls: 1 }],
+    ['(totalFailures*100)/requests > 50 && requests >= 20', { percent: 51, calls: 20 }],
+    ['requests > 9 && double(totalFailures) / double(requests) >= 0.25', { percent: 25, calls: 10 }],
+    ['totalFailures * 100 / requests > 100', undefined],
+    ['totalFailures * 100 / requests >= 50 || requests > 9', undefined],
+    ['totalFailures * 100 / requests >= 50 && consecutiveFailures > 1', undefined],
+    ['requests > 9', undefined],
+  ])('that trips on %s opens at the share %s', (trip, share) => {
+    expect(failureShareOf(trip)).toEqual(share);
   });
+
+  it('on a share of failures needs the interval that they are counted in', async () => {
+    const breaker = (more: string) =>
+      doc(
+        `{ circuitBreakers: { c: { trip: "totalFailures * 100 / requests >= 40", timeout: 5s, ${more} } } }`,
+        '{ apps: { orders: { circuitBreaker: c } } }',
+      );
+    expect((await rules(breaker('interval: 10s'))).app(orders)?.breaker).toEqual({
+      share: { percent: 40, calls: 1, intervalMs: 10_000 },
+      openMs: 5000,
+    });
+    expect((await rules(breaker(''))).app(orders)?.breaker).toBeUndefined();
+  });
+
+  it('that Envoy cannot follow leaves the rest of its document in force', async () => {
+    const policies = '{ circuitBreakers: { c: { trip: totalFailures > 9 } }, timeouts: { t: 1s } }';
+    const targets =
+      '{ apps: { orders: { circuitBreaker: c, timeout: t } }, actors: { Cart: { circuitBreaker: c, circuitBreakerScope: id } } }';
+    const found = await rules(doc(policies, targets));
+    expect(found.app(orders)).toEqual({ timeoutMs: 1000 });
+    expect(found.actor('Cart')).toEqual({ timeoutMs: 0 });
+  });
+});
+
+it('takes bare numbers as milliseconds, quoted or not', async () => {
+  const policies = `{ timeouts: { t: '1500' }, retries: { r: { duration: '20', maxRetries: 1 } } }`;
+  const found = await rules(doc(policies, '{ apps: { orders: { timeout: t, retry: r } } }'));
+  expect(found.app(orders)).toMatchObject({ timeoutMs: 1500, retry: { waitMs: 20 } });
 });
 
 describe('the notes on a Resiliency', () => {
   const notes = async (text: string) => (await resourcesOf(text)).policies.flatMap(resiliencyNotes);
-  it('name what it does not define, and what an actor’s calls do not get', async () => {
+  it('name what it does not define', async () => {
     const targets = '{ apps: { orders: { retry: nothing } }, actors: { Cart: { circuitBreaker: c, circuitBreakerScope: id } } }';
     expect(await notes(doc('{ circuitBreakers: { c: {} } }', targets))).toEqual([
       'targets.apps.orders.retry: nothing is not defined in this document',
-      'targets.actors.Cart.circuitBreaker: an actor has one owner, so Envoy does not break calls to it',
     ]);
     expect(await notes(doc('{ timeouts: { t: 1s } }', '{ apps: { orders: { timeout: t } } }'))).toEqual([]);
   });
 
   it('name what Envoy has no counterpart for, and the same breaker is right for a component', async () => {
     const breakers = '{ circuitBreakers: { c: { maxRequests: 3, interval: 10s }, d: { maxRequests: 1, interval: 0s } } }';
-    const why = 'means nothing between apps, since Envoy has no half-open state';
     expect(await notes(doc(breakers, '{ apps: { orders: { circuitBreaker: c }, pay: { circuitBreaker: d } } }'))).toEqual([
-      `targets.apps.orders.circuitBreaker: maxRequests of c ${why}`,
-      `targets.apps.orders.circuitBreaker: interval of c ${why}`,
+      'targets.apps.orders.circuitBreaker: c has no half-open state, so maxRequests means nothing: after the timeout all calls go through',
+      'targets.apps.orders.circuitBreaker: c counts failures in a row until a call succeeds, so interval means nothing',
     ]);
     expect(await notes(doc(breakers, '{ components: { store: { outbound: { circuitBreaker: c } } } }'))).toEqual([]);
     expect(await notes(doc(breakers, '{ components: { store: { outbound: { retry: none } } } }'))).toEqual([
       'targets.components.store.outbound.retry: none is not defined in this document',
+    ]);
+  });
+
+  it('name a breaker that is not in force between apps, also one by default', async () => {
+    const breakers = `{ circuitBreakers: {
+      c: { trip: totalFailures > 9 },
+      d: { trip: totalFailures * 100 / requests > 50 },
+      DefaultCircuitBreakerPolicy: { trip: requests > 9 } } }`;
+    expect(await notes(doc(breakers, '{ apps: { orders: { circuitBreaker: c }, pay: { circuitBreaker: d } } }'))).toEqual([
+      expect.stringMatching(/^targets.apps.orders.circuitBreaker: c is not in force: Envoy trips on consecutiveFailures/),
+      expect.stringMatching(/^targets.apps.pay.circuitBreaker: d is not in force: a share of failures needs an interval/),
+      expect.stringMatching(/^policies.circuitBreakers.DefaultCircuitBreakerPolicy: between apps it is not in force/),
     ]);
   });
 });
