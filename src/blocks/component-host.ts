@@ -12,7 +12,7 @@ import { type Block, type ComponentTypes, componentType, POLICY_TYPE } from './c
 import type { ConfigChange, ConfigSource } from './config-source.js';
 import { ComponentPolicies } from './resiliency/component-policies.js';
 import { resilientPubSub, resilientSecrets, resilientStore } from './resiliency/components.js';
-import type { ResiliencyObserver } from './resiliency/policy.js';
+import type { ResiliencyObserver } from './resiliency/observer.js';
 
 export type { HostedComponent } from './component-loader.js';
 

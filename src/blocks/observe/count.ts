@@ -6,7 +6,7 @@ import type { ActorRuntime } from '../actors/runtime.js';
 import type { ComponentHost } from '../component-host.js';
 import type { Publisher } from '../pubsub/publisher.js';
 import type { AppEvent, EventSink, Outcome } from '../pubsub/sink.js';
-import type { PolicyKind, PolicyTarget, ResiliencyObserver } from '../resiliency/policy.js';
+import type { PolicyKind, PolicyTarget, ResiliencyObserver } from '../resiliency/observer.js';
 import type { StateService } from '../state/service.js';
 
 /** One decorator a block: the rules know nothing of metrics. */

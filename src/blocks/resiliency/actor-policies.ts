@@ -4,8 +4,8 @@ import type { Clock } from '../../lib/clock.js';
 import { compileTrip } from '../../model/traffic/trip-expression.js';
 import type { ConfigChange } from '../config-source.js';
 import type { CircuitBreaker } from './breaker.js';
+import type { ResiliencyObserver } from './observer.js';
 import { createBreaker, limitTime, type TimeLimit } from './parts.js';
-import type { ResiliencyObserver } from './policy.js';
 
 export interface ActorPoliciesDeps {
   readonly namespace: string;

@@ -3,7 +3,8 @@ import { type ComponentResiliency, ResiliencyPolicies } from '../../gen/weft/con
 import type { Clock } from '../../lib/clock.js';
 import { compileTrip } from '../../model/traffic/trip-expression.js';
 import type { ConfigChange } from '../config-source.js';
-import { createPolicy, type Policy, type PolicyTarget, type ResiliencyObserver } from './policy.js';
+import type { PolicyTarget, ResiliencyObserver } from './observer.js';
+import { createPolicy, type Policy } from './policy.js';
 
 export interface ComponentPoliciesDeps {
   readonly clock: Clock;

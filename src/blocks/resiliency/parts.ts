@@ -1,7 +1,7 @@
 import type { CircuitBreakerPolicy } from '../../gen/weft/config/v1/config.js';
 import { compileTrip } from '../../model/traffic/trip-expression.js';
 import { CircuitBreaker } from './breaker.js';
-import type { PolicyDeps } from './policy.js';
+import type { PolicyDeps } from './observer.js';
 
 /** What policies of components and of actors are put together from. */
 
