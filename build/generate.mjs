@@ -44,6 +44,7 @@ const ENVOY_PROTOS = [
   'envoy/extensions/filters/http/stateful_session/v3/stateful_session.proto',
   'envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.proto',
   'envoy/extensions/filters/network/rbac/v3/rbac.proto',
+  'envoy/extensions/http/injected_credentials/generic/v3/generic.proto',
   'envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.proto',
   'envoy/extensions/http/original_ip_detection/xff/v3/xff.proto',
   'envoy/extensions/http/stateful_session/cookie/v3/cookie.proto',

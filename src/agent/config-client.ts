@@ -9,6 +9,7 @@ import {
   AppConfiguration,
   Component,
   ComponentResiliency,
+  HttpEndpoint,
   Subscription,
 } from '../gen/weft/config/v1/config.js';
 import { deferred } from '../lib/async.js';
@@ -39,13 +40,20 @@ const DECODE: Decoders = {
   resiliency: (bytes) => ComponentResiliency.decode(bytes),
   component: (bytes) => Component.decode(bytes),
   actorResiliency: (bytes) => ActorResiliency.decode(bytes),
+  externalEndpoint: (bytes) => HttpEndpoint.decode(bytes),
   subscription: (bytes) => Subscription.decode(bytes),
   placement: (bytes) => ActorPlacement.decode(bytes),
 };
-/** What must be in force first when both came: subscriptions name components, and no turn of an actor may pass its policies. */
-const BEFORE: Readonly<Partial<Record<ConfigKind, ConfigKind>>> = { subscription: 'component', placement: 'actorResiliency' };
+/** What must be in force first when both came: subscriptions and endpoints name components, and no turn of an actor may pass its policies. */
+const BEFORE: Readonly<Partial<Record<ConfigKind, ConfigKind>>> = {
+  subscription: 'component',
+  externalEndpoint: 'component',
+  placement: 'actorResiliency',
+};
 const KINDS = Object.keys(DECODE) as readonly ConfigKind[];
 const KIND_OF = new Map<string, ConfigKind>(KINDS.map((kind) => [resourceTypes[kind], kind]));
+/** A control plane that is older than this sidecar does not answer for these. */
+const LATER_KINDS: readonly ConfigKind[] = ['externalEndpoint'];
 const INVALID_ARGUMENT = 3;
 
 /** What this client holds of one kind. */
@@ -180,7 +188,7 @@ class Configuration implements ConfigClient {
   #noteAnswered(held: Held, problem: string | undefined): void {
     if (!held.answered && problem !== undefined) this.#inForce.reject(new UsageError(problem));
     held.answered = true;
-    if ([...this.#held.values()].every(({ answered }) => answered)) this.#inForce.resolve();
+    if ([...this.#held].every(([kind, { answered }]) => answered || LATER_KINDS.includes(kind))) this.#inForce.resolve();
   }
 }
 

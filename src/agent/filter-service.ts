@@ -24,6 +24,7 @@ import { createActorState } from '../blocks/actors/state.js';
 import { createHttpChannel } from '../blocks/app/http-channel.js';
 import { type ComponentHost, createComponentHost } from '../blocks/component-host.js';
 import type { ConfigSource } from '../blocks/config-source.js';
+import { type EndpointSecrets, followEndpointSecrets } from '../blocks/external/endpoint-secrets.js';
 import { createRelay } from '../blocks/invoke/relay.js';
 import { createInvokeService } from '../blocks/invoke/service.js';
 import {
@@ -86,6 +87,8 @@ export interface FilterService {
   readonly side: { http(): DoorSide; grpc(): DoorSide };
   /** The middleware components that are in force. */
   readonly host: Pick<ComponentHost, 'all' | 'onChange'>;
+  /** What calls of external services take along. */
+  readonly endpointSecrets: EndpointSecrets;
   /** Calls back when that may have changed. @returns stop listening */
   onRoutingChange(listener: () => void): () => void;
   /** The app accepts connections: asks it what it hosts and subscribes to. @returns its actor types */
@@ -135,6 +138,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     resiliency: countResiliency(metrics, namespace),
   });
   countComponents(host, metrics);
+  const endpointSecrets = followEndpointSecrets({ source: config, host, env: process.env, clock: systemClock, logger });
   const where = { namespace, host };
   const state = countState(createStateService({ host, appId, namespace: options.keyNamespace }), metrics, where);
   const pubsub = createPubSubService({
@@ -169,6 +173,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     health: deps.health,
     enabledFeatures: configuration.enabledFeatures,
     components: () => host.list(),
+    httpEndpoints: () => endpointSecrets.endpoints(),
     subscriptions: () => pubsub.subscriptions(),
     actors: () => ({
       runtimeStatus: actors.hostedTypes.length > 0 ? 'RUNNING' : 'DISABLED',
@@ -227,6 +232,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     hasPipeline: configuration.hasPipeline,
     side: doorSides(options, configuration),
     host,
+    endpointSecrets,
     onRoutingChange: configuration.onChange,
     apiLog: configuration.apiLog,
     metrics: { metrics, enabled: configuration.metricsEnabled },
@@ -248,6 +254,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       await Promise.all([http.close(deadlineMs), grpc.close(deadlineMs), doorGrpc.close(deadlineMs)]);
     },
     async close() {
+      endpointSecrets.close();
       await Promise.allSettled([host.close(), loopback.close(), door.close(), app.close()]);
     },
   };

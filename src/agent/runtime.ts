@@ -11,6 +11,7 @@ export interface RuntimeParts {
   readonly health: Health;
   readonly enabledFeatures: () => readonly string[];
   readonly components: () => readonly ComponentMetadata[];
+  readonly httpEndpoints: () => readonly string[];
   readonly subscriptions: () => readonly SubscriptionMetadata[];
   readonly actors: () => SidecarMetadata['actorRuntime'];
   readonly shutdown: (force: boolean) => void;
@@ -39,7 +40,7 @@ export function createRuntime(parts: RuntimeParts): Runtime {
       components: parts.components(),
       extended: { ...extended },
       subscriptions: parts.subscriptions(),
-      httpEndpoints: [],
+      httpEndpoints: parts.httpEndpoints().map((name) => ({ name })),
       ...(options.appPort > 0 ? { appConnectionProperties: connection(options) } : {}),
       actorRuntime: parts.actors(),
     }),

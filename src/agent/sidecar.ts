@@ -92,8 +92,8 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const node = { ...identity, role: 'envoy' } as const;
   const identityService = await findIdentityService(options, logger, signal);
   const mtls = identityService !== undefined;
-  const sds = mtls ? await listenEarly(runDir.sockets.sds) : undefined;
-  undo.add(() => sds?.close());
+  const sdsSocket = await listenEarly(runDir.sockets.sds);
+  undo.add(sdsSocket.close);
   // Of calls that Envoy routes; with --enable-api-logging none goes to Envoy unseen.
   let apiLog: FilterService['apiLog'] = () => undefined;
   const takeCall = (line: string) => line.startsWith(CALL_MARK) && (options.apiLogging || logCall(line, logger, apiLog() ?? {}));
@@ -110,7 +110,9 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
 
   // The control plane: instances report up, configuration comes down.
   const join = { ...identity, ...options.join };
-  const own = sds && identityService ? parts.startSidecarIdentity({ ...join, address: identityService, sds }, logger) : undefined;
+  const sds = parts.startSdsServer(sdsSocket, logger);
+  undo.add(sds.close);
+  const own = identityService ? parts.startSidecarIdentity({ ...join, address: identityService, sds }, logger) : undefined;
   undo.add(() => own?.close());
   own?.ready.catch(failed.reject);
   const channel = parts.openControlPlaneChannel(options.controlPlaneAddress, own?.credentials);
@@ -143,6 +145,8 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
     });
     undo.add(server.close);
   }
+  sds.add(parts.endpointSecretSource(service.endpointSecrets));
+  undo.add(parts.reportEndpointProblems(service.endpointSecrets, attach));
   undo.add(parts.followMiddleware({ host: service.host, runDir, attach, logger }));
   undo.add(watchLease(leaseValid, service.leaseLost, systemClock));
   config.start();

@@ -35,6 +35,8 @@ export interface ComponentHost {
   state(name: string): HostedComponent<'state'> | undefined;
   pubsub(name: string): HostedComponent<'pubsub'> | undefined;
   secrets(name: string): HostedComponent<'secrets'> | undefined;
+  /** Looks a secret up for a resource. @throws Error when there is no such store or secret */
+  readonly readSecret: SecretResolver;
   /** Every component of `block`. */
   all<B extends Block>(block: B): readonly HostedComponent<B>[];
   /** The one state store with `actorStateStore: "true"`. */
@@ -239,14 +241,14 @@ class Host implements ComponentHost {
     });
   }
 
-  async #secretOf(store: string, secret: string, key: string): Promise<string> {
+  readonly readSecret: SecretResolver = async (store, secret, key) => {
     const hosted = this.#secrets.get(store);
     if (!hosted) throw new Error('there is no such secret store in force');
     const values = await hosted.slot.track(hosted.component.get(secret, {}));
     const value = values[key];
     if (!value) throw new Error(`it has no key ${key}, or an empty one`);
     return value;
-  }
+  };
 
   /** Components stay as they are, and connected; only how they are called changes. @throws Error; then nothing has changed */
   applyPolicies(change: ConfigChange<ComponentResiliency>): void {
@@ -265,9 +267,12 @@ class Host implements ComponentHost {
     const content = contentOf(resource);
     if (this.#entries.get(key)?.content === content) return { key, resource };
     const { types, deps, env = process.env } = this.#options;
-    const resolveSecret: SecretResolver = (...reference) => this.#secretOf(...reference);
     try {
-      return { key, resource, entry: { content, hosted: await loadComponent(resource, types, { deps, env, resolveSecret }) } };
+      return {
+        key,
+        resource,
+        entry: { content, hosted: await loadComponent(resource, types, { deps, env, resolveSecret: this.readSecret }) },
+      };
     } catch (error) {
       return { key, resource, failure: messageOf(error) };
     }

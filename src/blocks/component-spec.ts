@@ -29,7 +29,7 @@ export async function resolveSpec(component: Component, context: SpecContext): P
   for (const item of component.metadata) {
     const name = item.name.toLowerCase();
     if (metadata.has(name)) throw new Error(`metadata ${item.name} stands there twice`);
-    const value = await resolveItem(item, component, context);
+    const value = await resolveItem(item, { what: `metadata ${item.name}`, secretStore: component.secretStore }, context);
     if (item.from?.$case === 'secretKeyRef') secrets.push(value);
     // A secret is not ours to read, so what looks like a placeholder in it is none.
     metadata.set(name, item.from?.$case === 'secretKeyRef' ? value : fill(value, context));
@@ -48,33 +48,44 @@ export function usesNamespace(component: Component): boolean {
   return component.metadata.some(({ from }) => from?.$case === 'value' && from.value.includes('{namespace}'));
 }
 
-async function resolveItem(item: MetadataItem, component: Component, context: SpecContext): Promise<string> {
-  const { from } = item;
+/** Whose item it is. */
+interface ItemPlace {
+  /** For messages: `metadata password`. */
+  readonly what: string;
+  /** '' : none is named. */
+  readonly secretStore: string;
+}
+
+/** @returns the item's value, '' when it has none @throws Error that says which item cannot be resolved, and why */
+export async function resolveItem(
+  { from }: MetadataItem,
+  { what, secretStore }: ItemPlace,
+  { env, resolveSecret }: Pick<SpecContext, 'env' | 'resolveSecret'>,
+): Promise<string> {
   if (from === undefined) return '';
   switch (from.$case) {
     case 'value':
       return from.value;
     case 'envRef':
-      return environment(item.name, from.value, context.env);
+      return environment(what, from.value, env);
     case 'secretKeyRef': {
       const { name, key } = from.value;
-      const place = `metadata ${item.name} refers to secret ${name}`;
-      if (component.secretStore === '')
-        throw new Error(`${place}, but no store is named; add auth: { secretStore: <component> }`);
+      const place = `${what} refers to secret ${name}`;
+      if (secretStore === '') throw new Error(`${place}, but no store is named; add auth: { secretStore: <component> }`);
       try {
-        return await context.resolveSecret(component.secretStore, name, key || name);
+        return await resolveSecret(secretStore, name, key || name);
       } catch (error) {
-        throw new Error(`${place} of store ${component.secretStore}: ${messageOf(error)}`);
+        throw new Error(`${place} of store ${secretStore}: ${messageOf(error)}`);
       }
     }
   }
 }
 
 /** An environment may hold Dapr's own secrets, so these names are never handed to components (reference §4.1). */
-function environment(item: string, name: string, env: SpecContext['env']): string {
+function environment(what: string, name: string, env: SpecContext['env']): string {
   const allowed = env.DAPR_ENV_KEYS?.split(/[\s,]+/).filter(Boolean);
   if (isReserved(name) || (allowed && !allowed.includes(name)))
-    throw new Error(`metadata ${item} may not refer to environment variable ${name}`);
+    throw new Error(`${what} may not refer to environment variable ${name}`);
   return env[name] ?? '';
 }
 

@@ -4,6 +4,7 @@ import type {
   AppConfiguration,
   Component,
   ComponentResiliency,
+  HttpEndpoint,
   Subscription,
 } from '../gen/weft/config/v1/config.js';
 
@@ -14,6 +15,7 @@ export interface ConfigKinds {
   readonly resiliency: ComponentResiliency;
   /** Named as the placement of the type that it is for. */
   readonly actorResiliency: ActorResiliency;
+  readonly externalEndpoint: HttpEndpoint;
   readonly subscription: Subscription;
   readonly placement: ActorPlacement;
   readonly configuration: AppConfiguration;

@@ -5,6 +5,8 @@ const INSTANCE_ID = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 const ACTOR_TYPE = /^[^|~/\s]{1,128}$/;
 const MAX_ACTOR_TYPES = 256;
 const MAX_LABELS = 64;
+const MAX_REPORTS = 64;
+const MAX_REPORT = 1000;
 
 /** @returns what is wrong with an instance that wants to attach, one line each with place and remedy */
 export function instanceProblems(instance: Instance): readonly string[] {
@@ -38,6 +40,10 @@ export function instanceProblems(instance: Instance): readonly string[] {
   );
   for (const type of instance.actorTypes)
     check(ACTOR_TYPE.test(type), `actor type "${type}" is not valid: use 1 to 128 characters without "|", "~", "/" and blanks`);
+  check(
+    instance.problems.length <= MAX_REPORTS && instance.problems.every(({ length }) => length <= MAX_REPORT),
+    `more than ${MAX_REPORTS} problems, or one of more than ${MAX_REPORT} characters: report fewer`,
+  );
   check(Object.keys(instance.labels).length <= MAX_LABELS, `more than ${MAX_LABELS} labels`);
   for (const path of [...instance.resourcesPaths, ...instance.configPaths])
     check(path.startsWith('/'), `resource path "${path}" is not absolute`);

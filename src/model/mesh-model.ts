@@ -25,6 +25,8 @@ export interface ResourceSet {
     /** RFC 3339, when the document says when it was made. */
     readonly createdAt?: string;
     readonly spec: unknown;
+    /** `auth.secretStore`, of those that take secrets. */
+    readonly secretStore?: string;
     readonly source: string;
   }[];
 }

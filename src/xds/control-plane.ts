@@ -9,6 +9,7 @@ import { pipelineStatus } from '../control/pipeline-status.js';
 import { createPlacement, filePlacementStore } from '../control/placement.js';
 import { createRegistry } from '../control/registry.js';
 import { createResourceCatalog, type ResourceLoader, type ResourcePaths } from '../control/resource-catalog.js';
+import { sidecarProblems } from '../control/sidecar-problems.js';
 import { statusRoutes } from '../control/status-routes.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import type { Instance } from '../model/instance.js';
@@ -109,7 +110,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
   const publication = createPublication(() => ads.settled(PUBLISH_DEADLINE_MS));
   let measuring = false;
   let pipelines: readonly string[] = [];
-  const problems = () => [...catalog.problems(), ...pipelines];
+  const problems = () => [...catalog.problems(), ...pipelines, ...sidecarProblems(registry.instances())];
   function rebuild(): void {
     const startedAt = clock.now();
     source.set(model());

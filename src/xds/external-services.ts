@@ -1,6 +1,6 @@
 import type { TrafficView } from '../model/traffic/view.js';
 import type { Resource } from './resource.js';
-import { externalClusterResource, externalRoutes } from './translate/external.js';
+import { externalClusterResources, externalRoutes } from './translate/external.js';
 import type { AppRoutes } from './translate/route.js';
 
 export interface ExternalServices {
@@ -13,7 +13,7 @@ export function createExternalServices(): (view: TrafficView) => ExternalService
   const known = new WeakMap<TrafficView, ExternalServices>();
   return (view) => {
     const services = known.get(view) ?? {
-      clusters: view.externals.map(externalClusterResource),
+      clusters: view.externals.flatMap(externalClusterResources),
       routes: view.externals.map(externalRoutes),
     };
     known.set(view, services);

@@ -11,6 +11,7 @@ export const resourceTypes = {
   component: 'type.googleapis.com/weft.config.v1.Component',
   // Before placements: no turn runs without its type's policies.
   actorResiliency: 'type.googleapis.com/weft.config.v1.ActorResiliency',
+  externalEndpoint: 'type.googleapis.com/weft.config.v1.HttpEndpoint',
   subscription: 'type.googleapis.com/weft.config.v1.Subscription',
   placement: 'type.googleapis.com/weft.config.v1.ActorPlacement',
 } as const;

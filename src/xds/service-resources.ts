@@ -1,3 +1,5 @@
+import type { HttpEndpoint } from '../gen/weft/config/v1/config.js';
+import { endpointSecrets } from '../model/external/endpoint-secrets.js';
 import type { Instance } from '../model/instance.js';
 import type {
   ActorPlacement,
@@ -15,7 +17,7 @@ import { named, stable } from './named.js';
 import type { Resource, Snapshot } from './resource.js';
 import { resourceTypes, type TypeUrl } from './resource-types.js';
 import { messageTypes } from './translate/any.js';
-import { makeResource, redactComponent, redactConfiguration } from './translate/resource.js';
+import { makeResource, redactComponent, redactConfiguration, redactEndpoint } from './translate/resource.js';
 
 export interface ServiceBuilder {
   /** @returns what the filter service of `instance` may ask for: its app's configuration and resources, its namespace's placements */
@@ -25,6 +27,9 @@ export interface ServiceBuilder {
 /** @returns a builder that encodes a resource once, however many apps it is for */
 export function createServiceBuilder(): ServiceBuilder {
   const component = once((item: Component, name) => makeResource(messageTypes.component, name, item, redactComponent));
+  const externalEndpoint = once((item: HttpEndpoint, name) =>
+    makeResource(messageTypes.externalEndpoint, name, item, redactEndpoint),
+  );
   const subscription = once((item: Subscription, name) => makeResource(messageTypes.subscription, name, item));
   const resiliency = once((item: ComponentResiliency, name) => makeResource(messageTypes.resiliency, name, item));
   const actorPolicies = once((item: ActorResiliency, name) => makeResource(messageTypes.actorResiliency, name, item));
@@ -48,6 +53,7 @@ export function createServiceBuilder(): ServiceBuilder {
           resourceTypes.actorResiliency,
           named(actorPoliciesOf(set, model, instance).map(([item, type]) => actorPolicies(item, `${namespace}/${type}`))),
         ],
+        [resourceTypes.externalEndpoint, named(endpointsOf(set).map((item) => externalEndpoint(item, inNamespace(item))))],
         [resourceTypes.subscription, named(ownLast(set.subscriptions).map((item) => subscription(item, inNamespace(item))))],
         [
           resourceTypes.placement,
@@ -91,6 +97,16 @@ function actorPoliciesOf(set: ResourceSet, { placements }: MeshModel, { namespac
     const policy = known.get(actorType);
     return policy ? [[policy, actorType]] : [];
   });
+}
+
+const knownEndpoints = new WeakMap<ResourceSet, readonly HttpEndpoint[]>();
+
+/** Found out once a set, so that its messages stay the same objects. */
+function endpointsOf(set: ResourceSet): readonly HttpEndpoint[] {
+  const known =
+    knownEndpoints.get(set) ?? ownLast(set.policies.filter(({ kind }) => kind === 'HTTPEndpoint')).map(endpointSecrets);
+  knownEndpoints.set(set, known);
+  return known;
 }
 
 /** Of two resources with one name the later one counts: that of the namespace itself, not that of all namespaces. */

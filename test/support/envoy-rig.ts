@@ -6,8 +6,9 @@ import { join } from 'node:path';
 import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { findEnvoy } from '../../src/agent/envoy/binary.js';
 import { bootstrapOf } from '../../src/agent/envoy/bootstrap.js';
-import { sdsCluster } from '../../src/agent/envoy/bootstrap-tls.js';
 import { type Envoy, startEnvoy } from '../../src/agent/envoy/process.js';
+import { listenEarly } from '../../src/agent/identity/early-socket.js';
+import { startSdsServer } from '../../src/agent/identity/sds-server.js';
 import { sleep } from '../../src/lib/async.js';
 import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
@@ -15,12 +16,14 @@ import type { ActorPlacement, ResourceSet } from '../../src/model/mesh-model.js'
 import type { MeshSpec } from '../../src/model/mesh-profile.js';
 import { LISTENERS } from '../../src/model/names.js';
 import { silentLogger } from '../../src/telemetry/logger.js';
+import type { Snapshot } from '../../src/xds/resource.js';
 import { addAdsService } from '../../src/xds/server.js';
 import { createSnapshotBuilder } from '../../src/xds/snapshot-builder.js';
 import { instanceOf, modelOf, NO_RESOURCES, withSpecs } from './model.js';
 import { freePort } from './ports.js';
 import { resourcesOf } from './resources.js';
 import { createRigIdentity, type RigIdentity } from './rig-identity.js';
+import { serveEndpointSecrets } from './rig-secrets.js';
 
 /** Real Envoys that get exactly what the snapshot builder makes of a model, with plain Node servers in the place of apps and filter services. */
 export interface EnvoyRig {
@@ -129,11 +132,15 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       const node = { role: 'envoy', ...instance } as const;
       const adminSocket = join(runDir, 'admin.sock');
       const sdsSocket = join(runDir, 'sds.sock');
-      await identity?.serve(instance, sdsSocket);
+      const sds = startSdsServer(await listenEarly(sdsSocket), silentLogger);
+      await identity?.serve(instance, sds);
+      const endpoints = serveEndpointSecrets(sds);
+      const stopFollowing = await control.follow(instance, endpoints.apply);
       const controlPlane = `127.0.0.1:${control.port}`;
       const envoy = startEnvoy({
         binary,
-        bootstrap: withSds(bootstrapOf({ node, controlPlane, adminSocket, caBundle: options.caBundle }), identity && sdsSocket),
+        // The rig's control plane is plain, also where its sidecars speak mTLS.
+        bootstrap: bootstrapOf({ node, controlPlane, adminSocket, sdsSocket, mtls: false, caBundle: options.caBundle }),
         bootstrapPath: join(runDir, 'envoy.json'),
         adminSocket,
         sockets: [instance.sockets?.loopback ?? '', instance.sockets?.self ?? ''],
@@ -144,6 +151,9 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       });
       closers.push(async () => {
         await envoy.stop();
+        stopFollowing();
+        endpoints.close();
+        sds.close();
         for (const server of servers) closeServer(server);
       });
       await Promise.race([listening(envoy, instance), envoy.failed]);
@@ -162,16 +172,6 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       identity?.close();
       rmSync(dir, { recursive: true, force: true });
     },
-  };
-}
-
-/** Certificates for the Envoys, while the rig's control plane stays plain. */
-function withSds(bootstrap: Readonly<Record<string, unknown>>, sdsSocket: string | undefined) {
-  if (!sdsSocket) return bootstrap;
-  const { clusters } = bootstrap.static_resources as { clusters: unknown[] };
-  return {
-    ...bootstrap,
-    static_resources: { ...(bootstrap.static_resources as object), clusters: [...clusters, sdsCluster(sdsSocket)] },
   };
 }
 
@@ -218,6 +218,14 @@ async function startControl({ trustDomain, mesh, specs: firstSpecs = {}, resourc
       specs = spec ?? specs;
       model = make();
       for (const listener of listeners) listener();
+    },
+    /** Calls `apply` with what the instance's filter service would get, now and after every change. */
+    async follow(instance: Instance, apply: (snapshot: Snapshot | undefined) => Promise<void>) {
+      const tell = () => apply(builder.build(model, { role: 'service', ...instance }));
+      const listener = () => void tell();
+      listeners.add(listener);
+      await tell();
+      return () => void listeners.delete(listener);
     },
     async load(text: string) {
       resources = await resourcesOf(text);

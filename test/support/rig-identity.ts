@@ -1,6 +1,6 @@
 import { createKeyAndCsr } from '../../src/agent/identity/csr.js';
-import { listenEarly } from '../../src/agent/identity/early-socket.js';
-import { startSdsServer } from '../../src/agent/identity/sds-server.js';
+import type { SdsServer } from '../../src/agent/identity/sds-server.js';
+import { svidSecrets } from '../../src/agent/identity/svid-secrets.js';
 import { startSvidSource } from '../../src/agent/identity/svid-source.js';
 import { createRoot } from '../../src/control/ca/authority.js';
 import { createCertificateAuthority } from '../../src/control/ca/certificate-authority.js';
@@ -14,8 +14,8 @@ export interface AppIdentity {
 /** A certificate authority that signs for whoever asks, and SDS servers for Envoys of the rig. */
 export interface RigIdentity {
   readonly trustDomain: string;
-  /** Serves key, certificate and roots of `app` on `socketPath`. */
-  serve(app: AppIdentity, socketPath: string): Promise<void>;
+  /** Serves key, certificate and roots of `app`. */
+  serve(app: AppIdentity, sds: SdsServer): Promise<void>;
   /** @returns PEM texts for a client that calls as `app` */
   clientOf(app: AppIdentity): Promise<{ readonly cert: string; readonly key: string; readonly ca: string }>;
   close(): void;
@@ -34,7 +34,7 @@ export async function createRigIdentity(trustDomain: string): Promise<RigIdentit
   };
   return {
     trustDomain,
-    async serve(app, socketPath) {
+    async serve(app, sds) {
       const client = {
         sign: signAs(app),
         async *watchTrust(signal: AbortSignal) {
@@ -44,11 +44,8 @@ export async function createRigIdentity(trustDomain: string): Promise<RigIdentit
       };
       const source = startSvidSource(client, silentLogger);
       await source.ready;
-      const server = startSdsServer(await listenEarly(socketPath), source, silentLogger);
-      closers.push(() => {
-        server.close();
-        source.close();
-      });
+      sds.add(svidSecrets(source));
+      closers.push(() => source.close());
     },
     async clientOf(app) {
       const { privateKeyPem, csr } = await createKeyAndCsr();

@@ -128,7 +128,7 @@ export async function startRealEnvoy(node: NodeIdentity, address: string): Promi
   const adminSocket = join(dir, 'admin.sock');
   const envoy = startEnvoy({
     binary: (await findEnvoy()).path,
-    bootstrap: bootstrapOf({ node, controlPlane: address, adminSocket }),
+    bootstrap: bootstrapOf({ node, controlPlane: address, adminSocket, sdsSocket: '/nowhere/sds.sock', mtls: false }),
     bootstrapPath: join(dir, 'envoy.json'),
     adminSocket,
     sockets: [],

@@ -7,8 +7,10 @@ export interface BootstrapOptions {
   readonly controlPlane: string;
   /** Unix socket of Envoy's admin interface: no other user of the machine may reach it. */
   readonly adminSocket: string;
-  /** Unix socket of the sidecar's SDS server; undefined: no mTLS of ours. */
-  readonly sdsSocket?: string;
+  /** Unix socket of the sidecar's SDS server. */
+  readonly sdsSocket: string;
+  /** The control plane is spoken to with this app's certificate. */
+  readonly mtls: boolean;
   /** File with the certificate authorities that external services are checked against; undefined: none is known. */
   readonly caBundle?: string | undefined;
 }
@@ -108,9 +110,9 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
 const systemRoots = (path: string | undefined) =>
   path ? { secrets: [{ name: SYSTEM_ROOTS, validation_context: { trusted_ca: { filename: path } } }] } : {};
 
-function clusters({ controlPlane, sdsSocket }: BootstrapOptions): readonly unknown[] {
+function clusters({ controlPlane, sdsSocket, mtls }: BootstrapOptions): readonly unknown[] {
   const plain = controlPlaneCluster(controlPlane);
-  return sdsSocket ? [sdsCluster(sdsSocket), { ...plain, transport_socket: controlPlaneTls }] : [plain];
+  return [sdsCluster(sdsSocket), mtls ? { ...plain, transport_socket: controlPlaneTls } : plain];
 }
 
 function controlPlaneCluster(address: string): Readonly<Record<string, unknown>> {

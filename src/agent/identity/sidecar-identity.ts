@@ -2,9 +2,9 @@ import { readFileSync } from 'node:fs';
 import type { ChannelCredentials } from '@grpc/grpc-js';
 import type { Logger } from '../../telemetry/logger.js';
 import { svidCredentials } from './channel-credentials.js';
-import type { EarlySocket } from './early-socket.js';
-import { startSdsServer } from './sds-server.js';
+import type { SdsServer } from './sds-server.js';
 import { createSigningClient } from './signing-client.js';
+import { svidSecrets } from './svid-secrets.js';
 import { type SigningHistory, startSvidSource } from './svid-source.js';
 
 /** How a sidecar proves its app when it cannot open the control plane's Unix socket. */
@@ -24,7 +24,7 @@ export interface SidecarIdentityOptions extends JoinOptions {
   readonly appId: string;
   readonly instanceId: string;
   /** Where Envoy asks for its secrets. */
-  readonly sds: EarlySocket;
+  readonly sds: SdsServer;
 }
 
 /** This sidecar's certificate: for its Envoy by SDS, for its own connections as credentials. */
@@ -46,14 +46,11 @@ export function startSidecarIdentity(options: SidecarIdentityOptions, logger: Lo
     current: () => ({ identity: source.identity(), roots: source.roots() }),
   });
   const source = startSvidSource(client, logger);
-  const sds = startSdsServer(options.sds, source, logger);
+  options.sds.add(svidSecrets(source));
   return {
     credentials: svidCredentials(source),
     ready: source.ready,
     history: source.history,
-    close() {
-      sds.close();
-      source.close();
-    },
+    close: source.close,
   };
 }

@@ -1,4 +1,6 @@
 import { isIP } from 'node:net';
+import { isEmpty, lastOfEach, secretNames } from './endpoint-secrets.js';
+import type { HttpEndpointResource, HttpEndpointSpec } from './spec.js';
 
 /** An external service as callers reach it: an HTTPEndpoint (reference §4.5), with its URL taken apart. */
 export interface ExternalEndpoint {
@@ -19,47 +21,33 @@ export interface ExternalTls {
   /** Sent as SNI, and checked against the certificate; an address is only checked. */
   readonly serverName: string;
   readonly isAddress: boolean;
-  /** PEM; undefined: the CAs that the sidecar's system trusts. */
-  readonly rootCa: string | undefined;
-  readonly client: { readonly certificate: string; readonly privateKey: string } | undefined;
+  /** undefined: the CAs that the sidecar's system trusts. */
+  readonly rootCa: { readonly pem: string } | { readonly secret: string } | undefined;
+  /** Under which name Envoy finds certificate and key at its sidecar. */
+  readonly client: { readonly secret: string } | undefined;
   readonly allowRenegotiation: boolean;
 }
 
 export interface ExternalHeader {
   readonly name: string;
-  readonly from: { readonly value: string } | { readonly env: string };
-}
-
-/** `spec` of an HTTPEndpoint, checked by its schema. */
-export interface HttpEndpointSpec {
-  readonly baseUrl: string;
-  readonly headers?: readonly { readonly name: string; readonly value?: string | number | boolean; readonly envRef?: string }[];
-  readonly clientTLS?: {
-    readonly rootCA?: { readonly value?: string };
-    readonly certificate?: { readonly value?: string };
-    readonly privateKey?: { readonly value?: string };
-    readonly renegotiation?: 'Never' | 'OnceAsClient' | 'FreelyAsClient';
-  };
+  /** Under which name Envoy finds the value at its sidecar; undefined: the value is empty. */
+  readonly secret: string | undefined;
 }
 
 const DEFAULT_PORT = { 'http:': 80, 'https:': 443 } as const;
 
 /** @returns the endpoint of a resource that its schema has taken */
-export function externalEndpoint(resource: {
-  readonly name: string;
-  readonly namespace: string;
-  readonly spec: unknown;
-}): ExternalEndpoint {
+export function externalEndpoint(resource: HttpEndpointResource): ExternalEndpoint {
   const { baseUrl, headers = [], clientTLS = {} } = resource.spec as HttpEndpointSpec;
   const url = new URL(baseUrl);
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const certificate = clientTLS.certificate?.value;
-  const privateKey = clientTLS.privateKey?.value;
+  const names = secretNames(resource);
+  const { rootCA } = clientTLS;
   const tls: ExternalTls = {
     serverName: host,
     isAddress: isIP(host) !== 0,
-    rootCa: clientTLS.rootCA?.value,
-    client: certificate && privateKey ? { certificate, privateKey } : undefined,
+    rootCa: rootCA && (rootCA.secretKeyRef ? { secret: names.rootCa } : { pem: String(rootCA.value) }),
+    client: clientTLS.certificate && { secret: names.client },
     allowRenegotiation: (clientTLS.renegotiation ?? 'Never') !== 'Never',
   };
   return {
@@ -70,9 +58,9 @@ export function externalEndpoint(resource: {
     tls: url.protocol === 'https:' ? tls : undefined,
     basePath: url.pathname.replace(/\/+$/, ''),
     authority: url.host,
-    headers: headers.map(({ name, value, envRef }) => ({
-      name: name.toLowerCase(),
-      from: envRef ? { env: envRef } : { value: String(value ?? '') },
+    headers: lastOfEach(headers).map((header) => ({
+      name: header.name,
+      secret: isEmpty(header) ? undefined : names.header(header.name),
     })),
   };
 }

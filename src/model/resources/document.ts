@@ -86,9 +86,14 @@ function toEntry(kind: string, parsed: unknown, raw: { readonly spec?: unknown }
       return {
         ...id,
         of: 'policy',
-        value: { ...id, ...createdAt(metadata), scopes: scopes ?? [], spec: withoutNulls(raw.spec) },
+        value: { ...id, ...createdAt(metadata), ...storeOf(parsed), scopes: scopes ?? [], spec: withoutNulls(raw.spec) },
       };
   }
+}
+
+function storeOf(parsed: unknown) {
+  const { auth } = parsed as { readonly auth?: { readonly secretStore?: string } };
+  return auth?.secretStore ? { secretStore: auth.secretStore } : {};
 }
 
 /** The API server's time stamp, by which the older one of two routes counts. */

@@ -46,8 +46,8 @@ const keys = new WeakMap<Policy, string>();
 function policyKey(policy: Policy): string {
   const known = keys.get(policy);
   if (known !== undefined) return known;
-  const { kind, namespace, name, createdAt, spec } = policy;
-  const key = JSON.stringify([kind, namespace, name, createdAt, spec]);
+  const { kind, namespace, name, createdAt, spec, secretStore } = policy;
+  const key = JSON.stringify([kind, namespace, name, createdAt, spec, secretStore]);
   keys.set(policy, key);
   return key;
 }

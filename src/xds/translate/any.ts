@@ -24,6 +24,7 @@ import {
 } from '../../gen/envoy/extensions/filters/http/stateful_session/v3/stateful_session.js';
 import { HttpConnectionManager } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { RBAC as NetworkRbac } from '../../gen/envoy/extensions/filters/network/rbac/v3/rbac.js';
+import { Generic } from '../../gen/envoy/extensions/http/injected_credentials/generic/v3/generic.js';
 import { OAuth2 as InjectedOAuth2 } from '../../gen/envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.js';
 import { CookieBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie.js';
 import { HeaderBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/header/v3/header.js';
@@ -41,6 +42,7 @@ import {
   AppConfiguration,
   Component,
   ComponentResiliency,
+  HttpEndpoint,
   Subscription,
 } from '../../gen/weft/config/v1/config.js';
 import { EarlyHeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
@@ -98,6 +100,9 @@ export const messageTypes = {
   oauth2: type('envoy.extensions.filters.http.oauth2.v3.OAuth2', OAuth2),
   credentialInjector: type('envoy.extensions.filters.http.credential_injector.v3.CredentialInjector', CredentialInjector),
   injectedOauth2: type('envoy.extensions.http.injected_credentials.oauth2.v3.OAuth2', InjectedOAuth2),
+  injectedGeneric: type('envoy.extensions.http.injected_credentials.generic.v3.Generic', Generic),
+  // It has no fields.
+  upstreamCodec: type('envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec', Empty),
   compressor: type('envoy.extensions.filters.http.compressor.v3.Compressor', Compressor),
   gzip: type('envoy.extensions.compression.gzip.compressor.v3.Gzip', Gzip),
   extProc: type('envoy.extensions.filters.http.ext_proc.v3.ExternalProcessor', ExternalProcessor),
@@ -119,6 +124,7 @@ export const messageTypes = {
   component: type('weft.config.v1.Component', Component),
   resiliency: type('weft.config.v1.ComponentResiliency', ComponentResiliency),
   actorResiliency: type('weft.config.v1.ActorResiliency', ActorResiliency),
+  externalEndpoint: type('weft.config.v1.HttpEndpoint', HttpEndpoint),
   subscription: type('weft.config.v1.Subscription', Subscription),
   placement: type('weft.config.v1.ActorPlacement', ActorPlacement),
   configuration: type('weft.config.v1.AppConfiguration', AppConfiguration),

@@ -1,6 +1,9 @@
 import { Cluster, Cluster_DiscoveryType } from '../../gen/envoy/config/cluster/v3/cluster.js';
 import type { HeaderValueOption, TransportSocket } from '../../gen/envoy/config/core/v3/base.js';
 import { Route } from '../../gen/envoy/config/route/v3/route_components.js';
+import { CredentialInjector } from '../../gen/envoy/extensions/filters/http/credential_injector/v3/credential_injector.js';
+import { HttpFilter } from '../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { Generic } from '../../gen/envoy/extensions/http/injected_credentials/generic/v3/generic.js';
 import {
   CertificateValidationContext,
   SubjectAltNameMatcher_SanType,
@@ -9,12 +12,13 @@ import {
 import { UpstreamTlsContext } from '../../gen/envoy/extensions/transport_sockets/tls/v3/tls.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import { HttpProtocolOptions } from '../../gen/weft/envoy/v1/http_protocol_options.js';
-import { type ExternalEndpoint, type ExternalTls, originSpellings } from '../../model/external/endpoint.js';
-import { externalCluster, SYSTEM_ROOTS } from '../../model/names.js';
+import { type ExternalEndpoint, type ExternalHeader, type ExternalTls, originSpellings } from '../../model/external/endpoint.js';
+import { externalCluster, externalUrlCluster, SYSTEM_ROOTS } from '../../model/names.js';
 import type { Resource } from '../resource.js';
-import { messageTypes, pack } from './any.js';
+import { extension, messageTypes, pack } from './any.js';
 import { http1, http2 } from './http-options.js';
-import { makeResource, REDACTED } from './resource.js';
+import { sidecarSecret } from './mtls.js';
+import { makeResource } from './resource.js';
 import type { AppRoutes } from './route.js';
 import { NO_TIMEOUT } from './route-target.js';
 import { duration, overwrite, tcp } from './values.js';
@@ -25,12 +29,46 @@ const CONNECT_MS = 5000;
 const IDLE_MS = 30_000;
 const BUFFER_BYTES = 256 * 1024;
 
-/** @returns the cluster of an external service; its name and its certificate are checked against the URL's host */
-export const externalClusterResource = (endpoint: ExternalEndpoint): Resource =>
-  outsideCluster(externalCluster(endpoint.namespace, endpoint.name), endpoint);
+/**
+ * @returns the clusters of an external service: one for calls by its name, which brings its headers, and if it has any, one for calls by
+ * its URL. The host's name and its certificate are checked against the URL's.
+ */
+export function externalClusterResources(endpoint: ExternalEndpoint): readonly Resource[] {
+  const { namespace, name, headers } = endpoint;
+  const injected = headers.flatMap((header) => injector(header) ?? []);
+  const byName = outsideCluster(externalCluster(namespace, name), endpoint, injected);
+  return hasOwnHeaders(endpoint) ? [byName, outsideCluster(externalUrlCluster(namespace, name), endpoint)] : [byName];
+}
 
-/** @returns the cluster of one address outside of the mesh */
-export function outsideCluster(name: string, { host, port, tls }: Pick<ExternalEndpoint, 'host' | 'port' | 'tls'>): Resource {
+const hasOwnHeaders = ({ headers }: ExternalEndpoint) => headers.some(({ secret }) => secret !== undefined);
+
+/**
+ * Puts a header into a call right before it leaves, so that its value is in no route, log or dump. Envoy answers 401 by itself while the
+ * sidecar has not read the value.
+ */
+function injector({ name, secret }: ExternalHeader): HttpFilter | undefined {
+  if (secret === undefined) return undefined;
+  const generic = Generic.fromPartial({ credential: sidecarSecret(secret), header: name });
+  const credential = extension('envoy.http.injected_credentials.generic', messageTypes.injectedGeneric, generic);
+  const config = CredentialInjector.fromPartial({ overwrite: true, credential });
+  return HttpFilter.fromPartial({
+    name: `weft.header ${name}`,
+    configType: { $case: 'typedConfig', value: pack(messageTypes.credentialInjector, config) },
+  });
+}
+
+/** Envoy's own end of a cluster's filters. */
+const toWire = HttpFilter.fromPartial({
+  name: 'envoy.filters.http.upstream_codec',
+  configType: { $case: 'typedConfig', value: pack(messageTypes.upstreamCodec, {}) },
+});
+
+/** @returns the cluster of one address outside of the mesh, whose calls pass `filters` */
+export function outsideCluster(
+  name: string,
+  { host, port, tls }: Pick<ExternalEndpoint, 'host' | 'port' | 'tls'>,
+  filters: readonly HttpFilter[] = [],
+): Resource {
   const isAddress = /^[\d.]+$|:/.test(host);
   const options: HttpProtocolOptions = {
     ...HttpProtocolOptions.fromPartial({ commonHttpProtocolOptions: { idleTimeout: duration(IDLE_MS) } }),
@@ -38,6 +76,7 @@ export function outsideCluster(name: string, { host, port, tls }: Pick<ExternalE
     upstreamProtocolOptions: tls
       ? { $case: 'autoConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } as never }
       : { $case: 'explicitHttpConfig', value: { protocolConfig: { $case: 'httpProtocolOptions', value: http1 } } },
+    httpFilters: filters.length > 0 ? [...filters, toWire] : [],
   };
   const cluster = Cluster.fromPartial({
     name,
@@ -52,35 +91,32 @@ export function outsideCluster(name: string, { host, port, tls }: Pick<ExternalE
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(messageTypes.httpProtocolOptions, options),
     },
   });
-  const withKey = { ...cluster, transportSocket: tls && tlsSocket(tls) };
-  const withoutKey = { ...cluster, transportSocket: tls && tlsSocket({ ...tls, client: tls.client && HIDDEN }) };
-  return makeResource(messageTypes.cluster, name, withKey, () => withoutKey);
+  return makeResource(messageTypes.cluster, name, { ...cluster, transportSocket: tls && tlsSocket(tls) });
 }
-
-const HIDDEN = { certificate: REDACTED, privateKey: REDACTED };
 
 function tlsSocket({ serverName, isAddress, rootCa, client, allowRenegotiation }: ExternalTls): TransportSocket {
   const sanType = isAddress ? SubjectAltNameMatcher_SanType.IP_ADDRESS : SubjectAltNameMatcher_SanType.DNS;
   const matcher = { matchPattern: { $case: 'exact', value: serverName } as const, ignoreCase: !isAddress };
-  const inline = (text: string) => ({ specifier: { $case: 'inlineString', value: text } as const });
   const context = UpstreamTlsContext.fromPartial({
     sni: isAddress ? '' : serverName,
     allowRenegotiation,
     commonTlsContext: {
       tlsParams: { tlsMinimumProtocolVersion: TlsParameters_TlsProtocol.TLSv1_2 },
-      tlsCertificates: client ? [{ certificateChain: inline(client.certificate), privateKey: inline(client.privateKey) }] : [],
+      tlsCertificateSdsSecretConfigs: client ? [sidecarSecret(client.secret)] : [],
     },
   });
   const names = CertificateValidationContext.fromPartial({ matchTypedSubjectAltNames: [{ sanType, matcher, oid: '' }] });
+  const pem = rootCa && 'pem' in rootCa ? rootCa.pem : undefined;
+  const roots = rootCa && 'secret' in rootCa ? sidecarSecret(rootCa.secret) : { name: SYSTEM_ROOTS, sdsConfig: undefined };
   if (context.commonTlsContext)
-    context.commonTlsContext.validationContextType = rootCa
-      ? { $case: 'validationContext', value: { ...names, trustedCa: { ...inline(rootCa), watchedDirectory: undefined } } }
+    context.commonTlsContext.validationContextType = pem
+      ? {
+          $case: 'validationContext',
+          value: { ...names, trustedCa: { specifier: { $case: 'inlineString', value: pem }, watchedDirectory: undefined } },
+        }
       : {
           $case: 'combinedValidationContext',
-          value: {
-            defaultValidationContext: names,
-            validationContextSdsSecretConfig: { name: SYSTEM_ROOTS, sdsConfig: undefined },
-          },
+          value: { defaultValidationContext: names, validationContextSdsSecretConfig: roots },
         };
   return {
     name: 'envoy.transport_sockets.tls',
@@ -106,9 +142,10 @@ const INTERNAL_HEADERS = [
 export function externalRoutes(endpoint: ExternalEndpoint): AppRoutes {
   const { name } = endpoint;
   const { inPath, inHeader } = originSpellings(endpoint);
-  const byUrl = { ...endpoint, basePath: '', headers: [] };
+  const url = externalUrlCluster(endpoint.namespace, name);
+  const byUrl: Target = { ...endpoint, basePath: '', headers: [], ...(hasOwnHeaders(endpoint) ? { cluster: url } : {}) };
   const prefix = (id: string) => `/v1.0/invoke/${id}/method/`;
-  const path = (id: string, of: ExternalEndpoint) => [prefix(id), route(of, prefix(id), [])] as const;
+  const path = (id: string, of: Target) => [prefix(id), route(of, prefix(id), [])] as const;
   const basic = `Basic ${Buffer.from(`dapr-app-id:${name}`).toString('base64')}`;
   return {
     byPath: new Map([path(encodeURIComponent(name), endpoint), ...inPath.map((id) => path(id, byUrl))]),
@@ -117,12 +154,16 @@ export function externalRoutes(endpoint: ExternalEndpoint): AppRoutes {
   };
 }
 
+interface Target extends ExternalEndpoint {
+  /** Default: the endpoint's own. */
+  readonly cluster?: string;
+}
+
 function route(
-  { namespace, name, authority, basePath, headers }: ExternalEndpoint,
+  { namespace, name, authority, basePath, headers, cluster = externalCluster(namespace, name) }: Target,
   prefix: string,
   remove: readonly string[],
 ): Any {
-  const cluster = externalCluster(namespace, name);
   return pack(
     messageTypes.route,
     Route.fromPartial({
@@ -136,12 +177,10 @@ function route(
           timeout: NO_TIMEOUT,
         },
       },
-      requestHeadersToAdd: headers.map(toHeader),
+      requestHeadersToAdd: headers.filter(({ secret }) => secret === undefined).map(({ name }) => empty(name)),
       requestHeadersToRemove: [...INTERNAL_HEADERS, ...remove],
     }),
   );
 }
 
-/** A variable is read by Envoy, in the sidecar's own environment: what stands in it never leaves that host but for the service. */
-const toHeader = ({ name, from }: ExternalEndpoint['headers'][number]): HeaderValueOption =>
-  overwrite(name, 'env' in from ? `%ENVIRONMENT(${from.env})%` : from.value.replaceAll('%', '%%'));
+const empty = (name: string): HeaderValueOption => ({ ...overwrite(name, ''), keepEmptyValue: true });

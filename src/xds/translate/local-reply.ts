@@ -63,18 +63,20 @@ export interface DetailedRewording {
   /** All of the details, or how they begin. */
   readonly details?: string;
   readonly prefix?: string;
+  /** CEL; what else must hold. */
+  readonly when?: string;
   readonly status: number;
   readonly body: Rewording['body'];
 }
 
 /** @returns as {@link reword}, for one filter where several answer with the same status */
-export function byDetails({ details, prefix, status, body }: DetailedRewording): ResponseMapper {
+export function byDetails({ details, prefix, when, status, body }: DetailedRewording): ResponseMapper {
   const expression =
     details === undefined
       ? `response.code_details.startsWith(${JSON.stringify(prefix)})`
       : `response.code_details == ${JSON.stringify(details)}`;
   return ResponseMapper.fromPartial({
-    filter: celFilter(`has(response.code_details) && ${expression}`),
+    filter: celFilter(`has(response.code_details) && ${expression}${when === undefined ? '' : ` && ${when}`}`),
     statusCode: status,
     bodyFormatOverride: bodyFormat(body),
   });

@@ -6,6 +6,7 @@ import {
   SubjectAltNameMatcher_SanType,
   TlsParameters_TlsProtocol,
 } from '../../gen/envoy/extensions/transport_sockets/tls/v3/common.js';
+import type { SdsSecretConfig } from '../../gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
 import {
   CommonTlsContext,
   DownstreamTlsContext,
@@ -25,19 +26,29 @@ import { duration } from './values.js';
 
 // Word for word as in the bootstrap (agent/envoy/bootstrap-tls.ts): Envoy then keeps one subscription for all.
 const retryPolicy = { retryBackOff: { baseInterval: duration(20), maxInterval: duration(1000) }, numRetries: 1_000_000 };
-const sds: ConfigSource = ConfigSource.fromPartial({
-  configSourceSpecifier: {
-    $case: 'apiConfigSource',
-    value: {
-      apiType: ApiConfigSource_ApiType.GRPC,
-      transportApiVersion: ApiVersion.V3,
-      grpcServices: [{ targetSpecifier: { $case: 'envoyGrpc', value: { clusterName: SDS_CLUSTER, retryPolicy } } }],
+const ownSecrets = (waitMs: number): ConfigSource =>
+  ConfigSource.fromPartial({
+    configSourceSpecifier: {
+      $case: 'apiConfigSource',
+      value: {
+        apiType: ApiConfigSource_ApiType.GRPC,
+        transportApiVersion: ApiVersion.V3,
+        grpcServices: [{ targetSpecifier: { $case: 'envoyGrpc', value: { clusterName: SDS_CLUSTER, retryPolicy } } }],
+      },
     },
-  },
-  resourceApiVersion: ApiVersion.V3,
-  // A listener without a certificate serves nobody: it waits.
-  initialFetchTimeout: duration(0),
-});
+    resourceApiVersion: ApiVersion.V3,
+    initialFetchTimeout: duration(waitMs),
+  });
+
+// A listener without a certificate serves nobody: it waits.
+const sds = ownSecrets(0);
+
+/** Longest that a cluster is held back for a secret which its sidecar may not have; calls that need it fail then. */
+const SECRET_WAIT_MS = 3000;
+const waiting = ownSecrets(SECRET_WAIT_MS);
+
+/** @returns a secret that this instance's sidecar reads from its own stores and environment */
+export const sidecarSecret = (name: string): SdsSecretConfig => ({ name, sdsConfig: waiting });
 
 const tlsContext = (peers: readonly SubjectAltNameMatcher[], alpnProtocols: readonly string[]): CommonTlsContext =>
   CommonTlsContext.fromPartial({

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { AppConfiguration, Component } from '../../gen/weft/config/v1/config.js';
+import type { AppConfiguration, Component, EndpointSecret, HttpEndpoint, MetadataItem } from '../../gen/weft/config/v1/config.js';
 import { type TelemetrySpec, withoutTracingSecrets } from '../../model/telemetry.js';
 import type { Resource } from '../resource.js';
 import { expandAny, type MessageType } from './any.js';
@@ -26,13 +26,26 @@ export function makeResource<T>(
   };
 }
 
+const redactItem = (item: MetadataItem): MetadataItem =>
+  item.from?.$case === 'value' ? { ...item, from: { $case: 'value', value: REDACTED } } : item;
+
 /** A component's metadata holds passwords as often as not, and nothing tells which: none of its values is shown. */
 export const redactComponent = (component: Component): Component => ({
   ...component,
-  metadata: component.metadata.map((item) =>
-    item.from?.$case === 'value' ? { ...item, from: { $case: 'value', value: REDACTED } } : item,
-  ),
+  metadata: component.metadata.map(redactItem),
 });
+
+/** The same of an external service's headers and keys. */
+export const redactEndpoint = (endpoint: HttpEndpoint): HttpEndpoint => ({
+  ...endpoint,
+  secrets: endpoint.secrets.map(({ name, kind }) => ({ name, kind: kind && redactKind(kind) })),
+});
+
+function redactKind(kind: NonNullable<EndpointSecret['kind']>): NonNullable<EndpointSecret['kind']> {
+  if (kind.$case !== 'keyPair') return { ...kind, value: redactItem(kind.value) };
+  const { certificate, privateKey } = kind.value;
+  return { $case: 'keyPair', value: { certificate, privateKey: privateKey && redactItem(privateKey) } };
+}
 
 /** Without the tokens of collectors. */
 export const redactConfiguration = (configuration: AppConfiguration): AppConfiguration => ({

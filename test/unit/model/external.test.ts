@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { externalEndpoint, originSpellings } from '../../../src/model/external/endpoint.js';
+import { endpointSecrets } from '../../../src/model/external/endpoint-secrets.js';
 import { httpEndpointSchema } from '../../../src/model/resources/kinds/http-endpoint.js';
 
 const endpoint = (baseUrl: string, rest: object = {}) =>
@@ -38,6 +39,41 @@ describe('an external endpoint', () => {
   });
 });
 
+describe('its secrets', () => {
+  const spec = (headers: object[], baseUrl = 'https://h') => ({
+    name: 'svc',
+    namespace: '',
+    source: 'a.yaml',
+    spec: { baseUrl, headers },
+  });
+  const literal = (value: string) => spec([{ name: 'X-Key', value }]);
+  const names = (resource: ReturnType<typeof spec>) => endpointSecrets(resource).secrets.map(({ name }) => name);
+  it('are the same to Envoy and to the sidecar', () => {
+    expect(names(literal('a'))).toEqual(externalEndpoint(literal('a')).headers.map(({ secret }) => secret));
+  });
+  it('have names that tell nothing of a value', () => {
+    expect(names(literal('a'))).toEqual(names(literal('b')));
+  });
+  it.each([
+    ['another host', spec([{ name: 'X-Key', value: 'a' }], 'https://other')],
+    ['another place', spec([{ name: 'X-Key', envRef: 'A' }])],
+    ['a store', { ...literal('a'), secretStore: 'vault' }],
+  ])('have other names for %s: an old value never gets there', (_, other) => {
+    expect(names(other)).not.toEqual(names(literal('a')));
+  });
+  it('that differ in the case of their header are one, the last', () => {
+    const { secrets } = endpointSecrets(
+      spec([
+        { name: 'X-Key', value: 'a' },
+        { name: 'x-key', value: 'b' },
+      ]),
+    );
+    expect(secrets.map(({ kind }) => kind)).toEqual([
+      { $case: 'header', value: { name: 'x-key', from: { $case: 'value', value: 'b' } } },
+    ]);
+  });
+});
+
 describe('its resource', () => {
   const problems = (spec: object) =>
     httpEndpointSchema
@@ -52,7 +88,8 @@ describe('its resource', () => {
     ['a header with a line end', { baseUrl, headers: [{ name: 'a', value: 'x\r\ny' }] }],
     ['a header that Envoy keeps', { baseUrl, headers: [{ name: 'Host', value: 'x' }] }],
     ['a header with a bad name', { baseUrl, headers: [{ name: 'a b', value: 'x' }] }],
-    ['a header from a secret store', { baseUrl, headers: [{ name: 'a', secretKeyRef: { name: 's' } }] }],
+    ['a CA from nowhere', { baseUrl, clientTLS: { rootCA: {} } }],
+    ['a CA from two places', { baseUrl, clientTLS: { rootCA: { ...pem, secretKeyRef: { name: 's' } } } }],
     ['a header from a variable with a bad name', { baseUrl, headers: [{ name: 'a', envRef: 'A)%B' }] }],
     ['half a client certificate', { baseUrl, clientTLS: { certificate: pem } }],
     ['a CA that is no PEM', { baseUrl, clientTLS: { rootCA: { value: '/etc/ca.pem' } } }],
@@ -61,6 +98,7 @@ describe('its resource', () => {
     const headers = [
       { name: 'x-key', value: '100%' },
       { name: 'authorization', envRef: 'MY_TOKEN' },
+      { name: 'x-secret', secretKeyRef: { name: 's', key: 'k' } },
     ];
     expect(
       problems({ baseUrl, headers, clientTLS: { rootCA: pem, certificate: pem, privateKey: pem, renegotiation: 'Never' } }),

@@ -174,9 +174,9 @@ describe('the filter service', () => {
 
   it('gets configuration, components, subscriptions and placements, and nothing of Envoy’s', () => {
     expect([...snapshot.keys()]).toEqual(
-      (['configuration', 'resiliency', 'component', 'actorResiliency', 'subscription', 'placement'] as const).map(
-        (type) => resourceTypes[type],
-      ),
+      (
+        ['configuration', 'resiliency', 'component', 'actorResiliency', 'externalEndpoint', 'subscription', 'placement'] as const
+      ).map((type) => resourceTypes[type]),
     );
     expect(namesOf(snapshot, 'configuration')).toEqual(['default/orders']);
     expect(namesOf(snapshot, 'component')).toEqual(['default/statestore']);

@@ -2,14 +2,13 @@ import { z } from 'zod';
 import { strict } from '../problem.js';
 import { auth, list, nameValue, optional, resource, scopes, text } from '../schema.js';
 
-/** Secret stores are the filter service's, and calls of external services never pass through it. */
-const NO_SECRET_REF = 'secret stores are not read for calls that Envoy makes by itself';
-
 const pem = optional(
   strict({
     value: optional(z.string().regex(/-----BEGIN /, { error: 'is no PEM text; put the text itself here' })),
     secretKeyRef: optional(strict({ name: text, key: optional(z.string()) })),
-  }).refine(({ secretKeyRef }) => !secretKeyRef, { error: `${NO_SECRET_REF}; use value` }),
+  }).refine(({ value, secretKeyRef }) => (value === undefined) !== (secretKeyRef === undefined), {
+    error: 'needs one of value and secretKeyRef; give one of them',
+  }),
 );
 
 // One header that Envoy refuses would take the whole table of routes along.
@@ -22,7 +21,6 @@ const header = nameValue
   .refine(({ value }) => !/[\u0000-\u0008\u000a-\u001f\u007f]/.test(String(value ?? '')), {
     error: 'has a value with a control character; remove that',
   })
-  .refine(({ secretKeyRef }) => !secretKeyRef, { error: `${NO_SECRET_REF}; use envRef or value` })
   .refine(({ envRef }) => envRef === undefined || /^[A-Za-z_][A-Za-z0-9_]*$/.test(envRef), {
     error: 'names no environment variable; use letters, digits and _',
   });
@@ -32,7 +30,7 @@ const tls = strict({
   certificate: pem,
   privateKey: pem,
   renegotiation: optional(z.enum(['Never', 'OnceAsClient', 'FreelyAsClient'])),
-}).refine(({ certificate, privateKey }) => !certificate?.value === !privateKey?.value, {
+}).refine(({ certificate, privateKey }) => !certificate === !privateKey, {
   error: 'has one of certificate and privateKey; give both or none',
 });
 

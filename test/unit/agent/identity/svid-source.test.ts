@@ -6,6 +6,7 @@ import { credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { listenEarly } from '../../../../src/agent/identity/early-socket.js';
 import { startSdsServer } from '../../../../src/agent/identity/sds-server.js';
+import { svidSecrets } from '../../../../src/agent/identity/svid-secrets.js';
 import { type SigningClient, startSvidSource, untilRenewal } from '../../../../src/agent/identity/svid-source.js';
 import { createRoot } from '../../../../src/control/ca/authority.js';
 import { createCertificateAuthority } from '../../../../src/control/ca/certificate-authority.js';
@@ -78,7 +79,8 @@ describe('the SDS server', () => {
     cleanups.push(() => source.close());
     const dir = mkdtempSync(join(tmpdir(), 'weft-sds-'));
     cleanups.push(() => rmSync(dir, { recursive: true, force: true }));
-    const server = startSdsServer(await listenEarly(join(dir, 'sds.sock')), source, silentLogger);
+    const server = startSdsServer(await listenEarly(join(dir, 'sds.sock')), silentLogger);
+    server.add(svidSecrets(source));
     cleanups.push(() => server.close());
     const client = new SecretDiscoveryServiceClient(`unix:${join(dir, 'sds.sock')}`, credentials.createInsecure());
     cleanups.push(() => client.close());
