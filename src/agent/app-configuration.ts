@@ -1,17 +1,19 @@
 import type { ConfigSource } from '../blocks/config-source.js';
 import type { SecretScope } from '../blocks/secrets/scopes.js';
+import type { CallPolicies } from '../gen/weft/config/v1/config.js';
 import { type ApiBlock, apiBlock } from '../model/access/api-rules.js';
 import { type ApiLogSpec, logsCalls } from '../model/access-log.js';
 import type { ConfigurationSpec } from '../model/configuration.js';
-import { metricsEnabled, type TelemetrySpec, tracingSettings, withEnvironment } from '../model/telemetry.js';
+import { type MetricsSettings, metricsSettings } from '../model/metrics/spec.js';
+import { type TelemetrySpec, tracingSettings, withEnvironment } from '../model/telemetry.js';
 import type { Tracing } from '../telemetry/tracing/tracing.js';
 
 /** What the filter service reads of its app's Configuration. */
 export interface AppConfigurationView {
   /** Names under `spec.features` that are on. */
   enabledFeatures(): readonly string[];
-  /** `spec.metrics.enabled`, under either of its names. */
-  metricsEnabled(): boolean;
+  /** What Envoy carries out for the app's calls. */
+  callPolicies(): readonly CallPolicies[];
   /** `spec.secrets.scopes`: which secrets the app may read. */
   secretScopes(): readonly SecretScope[] | undefined;
   /** False: the control plane has not told it yet, so nothing is known of what may be served. */
@@ -32,20 +34,31 @@ interface Spec extends TelemetrySpec, ConfigurationSpec {
 }
 
 /** Follows the app's Configuration; there is one resource of that kind a sidecar. */
-export function followConfiguration(source: ConfigSource, tracing: Pick<Tracing, 'configure'>): AppConfigurationView {
+export function followConfiguration(
+  source: ConfigSource,
+  {
+    tracing,
+    onMetrics,
+  }: { readonly tracing: Pick<Tracing, 'configure'>; onMetrics(settings: MetricsSettings, resiliency: readonly string[]): void },
+): AppConfigurationView {
   let spec: Spec = {};
   let known = false;
+  let policies: readonly CallPolicies[] = [];
   let ownTracing = false;
   let http: ApiBlock | undefined;
   let grpc: ApiBlock | undefined;
   const listeners = new Set<() => void>();
   source.on('configuration', async ({ updated, removed }) => {
+    let resiliency: readonly string[] = [];
     if (removed.length > 0) spec = {};
     for (const configuration of updated.values()) {
       spec = configuration.specJson === '' ? {} : (JSON.parse(configuration.specJson) as Spec);
       ownTracing = configuration.ownTracing;
+      policies = configuration.callPolicies;
+      resiliency = configuration.resiliencyNames;
     }
     known = true;
+    onMetrics(metricsSettings(spec), resiliency);
     http = apiBlock(spec.api, 'http');
     grpc = apiBlock(spec.api, 'grpc');
     for (const listener of listeners) listener();
@@ -65,7 +78,7 @@ export function followConfiguration(source: ConfigSource, tracing: Pick<Tracing,
       return () => listeners.delete(listener);
     },
     secretScopes: () => spec.secrets?.scopes,
-    metricsEnabled: () => metricsEnabled(spec),
+    callPolicies: () => policies,
     enabledFeatures: () => (spec.features ?? []).filter(({ enabled }) => enabled).map(({ name }) => name ?? ''),
   };
 }

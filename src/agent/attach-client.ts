@@ -26,10 +26,21 @@ export interface AttachClient {
    * sending of the last acknowledged heartbeat, so it ends before the registry's own does.
    */
   leaseValidUntil(): number;
+  reports(): Reports;
   /** Takes the instance out of every proxy's endpoints. Resolves when that has happened, or after `deadlineMs`. */
   withdraw(deadlineMs: number): Promise<void>;
   /** Ends the stream, and with it the lease. Idempotent. */
   close(): void;
+}
+
+/** How often what has happened since the start. */
+export interface Reports {
+  /** The registry took the instance as it is. */
+  readonly accepted: number;
+  readonly heartbeats: number;
+  readonly rejected: number;
+  /** A stream ended before it was to. */
+  readonly broken: number;
 }
 
 export interface AttachOptions {
@@ -56,6 +67,8 @@ class Attachment implements AttachClient {
   #stream: Stream | undefined;
   #leaseValidUntil = 0;
   #withdrawing = false;
+  readonly #reports = { accepted: 0, heartbeats: 0, rejected: 0, broken: 0 };
+  readonly reports = (): Reports => this.#reports;
   /** Of the newest instance that was sent. */
   #sequence = 0;
   readonly #published = new Set<{ readonly sequence: number; readonly done: () => void }>();
@@ -123,6 +136,7 @@ class Attachment implements AttachClient {
       const end = (why: string) => {
         heart.stop();
         if (this.#stream === stream) this.#stream = undefined;
+        if (!this.#withdrawing && !this.#stop.signal.aborted) this.#reports.broken += 1;
         if (this.#withdrawing) {
           // A new stream would only make us an endpoint again.
           this.#withdrawn.resolve();
@@ -135,10 +149,13 @@ class Attachment implements AttachClient {
           const unknown = unknownFilters(this.#instance.localFiles, event.value.localFiles);
           if (unknown.length > 0) return this.#onRejected([olderControlPlane(unknown)], true);
           noteOpen();
+          this.#reports.accepted += 1;
           heart.start(event.value.heartbeatMs, event.value.leaseTtlMs);
           this.#accepted.resolve();
-        } else if (event?.$case === 'heartbeatAck') heart.acknowledged(event.value.sequence);
-        else if (event?.$case === 'withdrawn') this.#withdrawn.resolve();
+        } else if (event?.$case === 'heartbeatAck') {
+          this.#reports.heartbeats += 1;
+          heart.acknowledged(event.value.sequence);
+        } else if (event?.$case === 'withdrawn') this.#withdrawn.resolve();
         else if (event?.$case === 'published') this.#onPublished(event.value.instanceSequence);
         else if (event?.$case === 'rejected') this.#onRejected(event.value.problems, event.value.final);
       });
@@ -160,6 +177,7 @@ class Attachment implements AttachClient {
   }
 
   #onRejected(problems: readonly string[], final: boolean): void {
+    this.#reports.rejected += 1;
     if (!final) {
       this.#logger.warn('the control plane does not take this instance yet', { problems });
       return;

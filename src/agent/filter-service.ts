@@ -1,7 +1,8 @@
+import { countErrors } from '../api/count-errors.js';
 import { actorMethods } from '../api/grpc/actors.js';
 import { invokeMethods } from '../api/grpc/invoke.js';
 import { metaMethods } from '../api/grpc/meta.js';
-import { countGrpc } from '../api/grpc/observe.js';
+import { countGrpc, countSizes } from '../api/grpc/observe.js';
 import { pubsubMethods } from '../api/grpc/pubsub.js';
 import { secretMethods } from '../api/grpc/secrets.js';
 import { type ApiGrpcServer, createGrpcServer } from '../api/grpc/server.js';
@@ -29,14 +30,16 @@ import { createRelay } from '../blocks/invoke/relay.js';
 import { createInvokeService } from '../blocks/invoke/service.js';
 import {
   countComponents,
-  countDeactivations,
+  countFailures,
   countProbes,
   countPublisher,
-  countResiliency,
+  countSecrets,
   countSink,
   countState,
-  countTurns,
 } from '../blocks/observe/count.js';
+import { countActors, countDeactivations, countPlacements, countTurns } from '../blocks/observe/count-actors.js';
+import { countAppRequests, countCallbacks } from '../blocks/observe/count-app.js';
+import { countResiliency } from '../blocks/observe/count-resiliency.js';
 import { tracePublisher, traceSink, traceTurns } from '../blocks/observe/trace.js';
 import { createPubSubService } from '../blocks/pubsub/service.js';
 import { ActorPolicies } from '../blocks/resiliency/actor-policies.js';
@@ -49,7 +52,7 @@ import { loadMaglev } from '../lib/maglev.js';
 import { weftDir } from '../lib/weft-home.js';
 import type { ApiLogSpec } from '../model/access-log.js';
 import type { Logger } from '../telemetry/logger.js';
-import { createSidecarMetrics, type SidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
+import { createSidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
 import type { Tracing } from '../telemetry/tracing/tracing.js';
 import { apiGate } from './api-gate.js';
 import { type App, openApp } from './app-channel.js';
@@ -57,6 +60,7 @@ import { askForActors } from './app-config.js';
 import { followConfiguration } from './app-configuration.js';
 import { type DoorSide, doorSides } from './door/sides.js';
 import type { Health } from './health.js';
+import type { ScrapeDeps } from './metrics/scrape.js';
 import type { SidecarOptions } from './options.js';
 import { createRuntime } from './runtime.js';
 
@@ -95,9 +99,9 @@ export interface FilterService {
   appReady(signal: AbortSignal): Promise<readonly string[]>;
   /** How calls of the API are logged, as the Configuration says; undefined: they are not. */
   apiLog(): ApiLogSpec | undefined;
-  readonly probeApp: App['probe'];
-  /** What was counted, and whether Configuration wants it shown. */
-  readonly metrics: { readonly metrics: SidecarMetrics; enabled(): boolean };
+  probeApp(path: string, timeoutMs: number): Promise<boolean>;
+  /** What was counted, and what tells what Envoy's counters mean. */
+  readonly metrics: Pick<ScrapeDeps, 'metrics' | 'callPolicies' | 'app'>;
   /** The app is not healthy: nothing is delivered to it until `appReady` again. */
   appUnhealthy(): Promise<void>;
   /** Another host may be given our actors from now on. */
@@ -120,22 +124,37 @@ const SUBSCRIBE_MS = 10_000;
 export async function createFilterService(deps: FilterServiceDeps): Promise<FilterService> {
   const { options, config, logger, instanceId } = deps;
   const { appId, namespace, maxBodyBytes, apiToken } = options;
-  const app = openApp(options);
+  const metrics = createSidecarMetrics(appId);
+  const app = openApp(options, {
+    requests: (channel) => countAppRequests(channel, metrics),
+    callbacks: countCallbacks(metrics),
+  });
   // Envoy asks everybody for the API token, us too.
   const headers: Record<string, string> = apiToken ? { 'dapr-api-token': apiToken } : {};
   const loopback = createHttpChannel({ origin: 'http://localhost', socketPath: deps.loopback, headers });
   const door = createHttpChannel({ origin: 'http://localhost', socketPath: deps.door, headers });
-  const configuration = followConfiguration(config, deps.tracing);
+  const configuration = followConfiguration(config, {
+    tracing: deps.tracing,
+    onMetrics(settings, documents) {
+      metrics.configure(settings);
+      metrics.resiliency.loaded.from(() => {
+        for (const name of documents) metrics.resiliency.loaded.of(name, namespace).value = 1;
+      });
+    },
+  });
   const { tracer } = deps.tracing;
   const { blocked } = configuration;
-  const metrics = createSidecarMetrics(appId);
+  const onError = countErrors(metrics);
+
+  const resiliency = countResiliency(metrics, namespace);
 
   // Blocks.
   const host = createComponentHost({
     source: config,
     types: componentTypes,
     deps: { appId, namespace, instanceId, dataDir: weftDir('data'), logger },
-    resiliency: countResiliency(metrics, namespace),
+    resiliency,
+    onFailure: countFailures(metrics),
   });
   countComponents(host, metrics);
   const endpointSecrets = followEndpointSecrets({ source: config, host, env: process.env, clock: systemClock, logger });
@@ -148,13 +167,14 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
       sink: (sink) => traceSink(countSink(sink, metrics, namespace), tracer),
     },
   });
-  const actorPolicies = new ActorPolicies({ namespace, clock: systemClock, observer: countResiliency(metrics, namespace) });
+  const actorPolicies = new ActorPolicies({ namespace, clock: systemClock, observer: resiliency });
   config.on('actorResiliency', async (change) => actorPolicies.apply(change));
   const hosting = createActorRuntime({
     instanceId,
     namespace,
     app: limitTurns(countDeactivations(actorAppOf(app), metrics), actorPolicies),
-    config,
+    config: countPlacements(config, metrics),
+    observer: countActors(metrics),
     buildTable: await loadMaglev(),
     clock: systemClock,
     logger,
@@ -167,7 +187,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     isActive: actors.isActive,
     ttlEnabled: () => configuration.enabledFeatures().includes('ActorStateTTL'),
   });
-  const secrets = createSecretService({ host, scopes: configuration.secretScopes });
+  const secrets = countSecrets(createSecretService({ host, scopes: configuration.secretScopes }), metrics, where);
   const runtime = createRuntime({
     options,
     health: deps.health,
@@ -196,6 +216,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     ],
     fallback: invokeFallback(relay),
     observe: observeAll([...(options.metrics ? [countHttp(metrics)] : []), echoBaggage, traceHttp(tracer)]),
+    onError,
     apiToken,
     blocked: blocked.http,
     divert: apiGate({ configuration, pipeline: createRelay(door), logger }),
@@ -204,7 +225,15 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     ...(options.maxHeaderBytes ? { maxHeaderBytes: options.maxHeaderBytes } : {}),
     logger,
   });
-  installGate(http.server, inboundGate({ runtime: actors, relay, callback: app.callback, maxBodyBytes, logger }));
+  const answered: Record<string, number> = {};
+  const onAnswer = (status: number) => {
+    const by = `${Math.floor(status / 100)}xx`;
+    answered[by] = (answered[by] ?? 0) + 1;
+  };
+  installGate(
+    http.server,
+    inboundGate({ runtime: actors, relay, callback: app.callback, maxBodyBytes, onError, onAnswer, logger }),
+  );
   const methods = [
     metaMethods(runtime),
     stateMethods(state),
@@ -219,6 +248,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     blocked: blocked.grpc,
     configured: configuration.known,
     maxBodyBytes,
+    sizes: options.metrics ? countSizes(metrics) : undefined,
     observe: observeAllGrpc([...(options.metrics ? [countGrpc(metrics)] : []), echoGrpcBaggage, traceGrpc(tracer)]),
     logger,
   };
@@ -235,7 +265,11 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
     endpointSecrets,
     onRoutingChange: configuration.onChange,
     apiLog: configuration.apiLog,
-    metrics: { metrics, enabled: configuration.metricsEnabled },
+    metrics: {
+      metrics,
+      callPolicies: configuration.callPolicies,
+      app: { grpc: app.channel.kind === 'grpc', answeredByService: () => answered },
+    },
     async appReady(signal) {
       if (app.channel.kind === 'http') await actors.host(await askForActors(app.channel.http, { appId, logger, signal }));
       // An app that answers nonsense is asked again and again; it is called by name meanwhile.

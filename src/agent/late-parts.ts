@@ -17,6 +17,7 @@ export { startSidecarIdentity } from './identity/sidecar-identity.js';
 export { instanceOf } from './instance.js';
 export { writeLocalSecrets } from './local-secrets.js';
 export { showIdentity } from './metrics/identity-series.js';
+export { showReports } from './metrics/report-series.js';
 export { startMetricsServer } from './metrics/server.js';
 export { followMiddleware } from './middleware.js';
 export { startSpanSink } from './span-sink.js';

@@ -137,8 +137,9 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const { metrics: where } = options;
   if (where) {
     if (own) parts.showIdentity(service.metrics.metrics.registry, own.history);
+    parts.showReports(service.metrics.metrics, attach.reports);
     const server = await parts.startMetricsServer(where, {
-      appId: options.appId,
+      ...identity,
       admin: envoy.admin,
       logger,
       ...service.metrics,

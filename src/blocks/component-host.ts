@@ -55,6 +55,7 @@ export interface ComponentHost {
 
 export interface ComponentFailure {
   readonly name: string;
+  readonly type: string;
   /** Names component, source and remedy. */
   readonly error: string;
 }
@@ -69,6 +70,8 @@ export interface ComponentHostOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Of what resiliency policies do. */
   readonly resiliency?: ResiliencyObserver;
+  /** Told each time that a component could not be brought in force. */
+  readonly onFailure?: (failure: ComponentFailure) => void;
   /** Default: the clock. */
   readonly clock?: Clock;
   /** In [0, 1). Default: `Math.random`. */
@@ -200,7 +203,9 @@ class Host implements ComponentHost {
     }
     if (entry) await entry.hosted.slot.component.close();
     const error = `component ${resource.name} (${resource.source || 'no file'}): ${failure}`;
-    this.#failures.set(key, { name: resource.name, error });
+    const failed = { name: resource.name, type: resource.type, error };
+    this.#failures.set(key, failed);
+    this.#options.onFailure?.(failed);
     return error;
   }
 

@@ -66,6 +66,7 @@ function configurationOf(instance: Instance, set: ResourceSet): AppConfiguration
     specJson: JSON.stringify(spec),
     resiliencyNames,
     ownTracing: false,
+    callPolicies: [],
   };
 }
 

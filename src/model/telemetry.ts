@@ -1,9 +1,8 @@
+import type { WithMetrics } from './metrics/spec.js';
+
 /** What a Configuration says about metrics and tracing (reference §4.2, §8), read the same way by control plane and filter service. */
-export interface TelemetrySpec {
+export interface TelemetrySpec extends WithMetrics {
   readonly tracing?: TracingSpec | null;
-  /** Two names for one thing. */
-  readonly metrics?: { readonly enabled?: boolean | null } | null;
-  readonly metric?: { readonly enabled?: boolean | null } | null;
   readonly features?: readonly { readonly name?: string; readonly enabled?: boolean }[] | null;
 }
 
@@ -43,9 +42,6 @@ export interface TracingSettings {
 
 const DEFAULT_RATE = 1e-4;
 const EXPORT_MS = 10_000;
-
-/** @returns whether the series are wanted */
-export const metricsEnabled = (spec: TelemetrySpec): boolean => (spec.metrics?.enabled ?? spec.metric?.enabled) !== false;
 
 /** @returns share of the traces that start here which are recorded: 0 to 1 */
 export function samplingRate({ tracing }: TelemetrySpec): number {

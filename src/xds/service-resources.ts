@@ -1,4 +1,4 @@
-import type { HttpEndpoint } from '../gen/weft/config/v1/config.js';
+import type { CallPolicies, HttpEndpoint } from '../gen/weft/config/v1/config.js';
 import { endpointSecrets } from '../model/external/endpoint-secrets.js';
 import type { Instance } from '../model/instance.js';
 import type {
@@ -11,6 +11,7 @@ import type {
   Subscription,
 } from '../model/mesh-model.js';
 import { actorResiliency } from '../model/traffic/actor-resiliency.js';
+import { callPolicies } from '../model/traffic/call-policies.js';
 import { componentResiliency } from '../model/traffic/component-resiliency.js';
 import type { Resources } from './layered-map.js';
 import { named, stable } from './named.js';
@@ -39,7 +40,11 @@ export function createServiceBuilder(): ServiceBuilder {
       const { namespace, appId } = instance;
       const set = model.resourcesFor(instance);
       // The profile may change while the files stay.
-      const configuration = { ...model.configurationFor(instance), ownTracing: model.profile.tracing === 'own' };
+      const configuration = {
+        ...model.configurationFor(instance),
+        ownTracing: model.profile.tracing === 'own',
+        callPolicies: [...callPoliciesOf(set)],
+      };
       const inNamespace = (item: { readonly namespace: string; readonly name: string }) =>
         `${item.namespace || namespace}/${item.name}`;
       const types: [TypeUrl, Resources][] = [
@@ -107,6 +112,17 @@ function endpointsOf(set: ResourceSet): readonly HttpEndpoint[] {
     knownEndpoints.get(set) ?? ownLast(set.policies.filter(({ kind }) => kind === 'HTTPEndpoint')).map(endpointSecrets);
   knownEndpoints.set(set, known);
   return known;
+}
+
+const knownCallPolicies = new WeakMap<ResourceSet, readonly CallPolicies[]>();
+
+function callPoliciesOf(set: ResourceSet): readonly CallPolicies[] {
+  const known = knownCallPolicies.get(set);
+  if (known) return known;
+  const documents = resiliencyOf(set);
+  const made = documents.length === 0 ? [] : callPolicies(documents);
+  knownCallPolicies.set(set, made);
+  return made;
 }
 
 /** Of two resources with one name the later one counts: that of the namespace itself, not that of all namespaces. */

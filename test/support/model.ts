@@ -17,7 +17,14 @@ export const modelOf = (
   placements,
   profile,
   resourcesFor: () => resources,
-  configurationFor: ({ appId, namespace }) => ({ appId, namespace, specJson: '{}', resiliencyNames: [], ownTracing: true }),
+  configurationFor: ({ appId, namespace }) => ({
+    appId,
+    namespace,
+    specJson: '{}',
+    resiliencyNames: [],
+    ownTracing: true,
+    callPolicies: [],
+  }),
 });
 
 /** @returns `model` with these Configurations, by app id */

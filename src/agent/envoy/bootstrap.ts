@@ -1,4 +1,5 @@
-import { ADS_CLUSTER, type NodeIdentity, nodeId, SYSTEM_ROOTS } from '../../model/names.js';
+import { LATENCY_BUCKETS } from '../../model/metrics/spec.js';
+import { ADS_CLUSTER, LOCAL_APP_CLUSTER, type NodeIdentity, nodeId, SYSTEM_ROOTS } from '../../model/names.js';
 import { controlPlaneTls, sdsCluster } from './bootstrap-tls.js';
 
 export interface BootstrapOptions {
@@ -50,16 +51,24 @@ const KEPT_SUFFIXES = [
   '.upstream_rq_time',
   '.upstream_rq_retry',
   '.upstream_rq_timeout',
+  '.upstream_rq_per_try_timeout',
   '.upstream_rq_pending_overflow',
   '.upstream_cx_active',
   '.upstream_cx_connect_fail',
+  '.upstream_cx_none_healthy',
   '.membership_healthy',
   '.membership_total',
+  '.outlier_detection.ejections_active',
+  '.outlier_detection.ejections_enforced_total',
   '.ssl.handshake',
   '.ssl.connection_error',
   '.rbac.allowed',
   '.rbac.denied',
 ];
+/** Of this one cluster only. */
+const KEPT_OF_APP = ['.upstream_cx_tx_bytes_total', '.upstream_cx_rx_bytes_total'].map(
+  (suffix) => `cluster.${LOCAL_APP_CLUSTER}${suffix}`,
+);
 
 /** @returns Envoy's bootstrap as plain data: everything else comes over one delta ADS stream */
 export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, unknown>> {
@@ -84,10 +93,17 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
     stats_config: {
       use_all_default_tags: false,
       // Else `app|default|orders` could not be read from the name of a series any more.
-      stats_tags: [{ tag_name: 'envoy.cluster_name' }, { tag_name: 'envoy.http_conn_manager_prefix' }],
+      stats_tags: ['cluster_name', 'http_conn_manager_prefix', 'virtual_host', 'virtual_cluster'].map((name) => ({
+        tag_name: `envoy.${name}`,
+      })),
+      histogram_bucket_settings: [{ match: { suffix: 'stream_rq_time' }, buckets: LATENCY_BUCKETS }],
       stats_matcher: {
         inclusion_list: {
-          patterns: [...KEPT_PREFIXES.map((prefix) => ({ prefix })), ...KEPT_SUFFIXES.map((suffix) => ({ suffix }))],
+          patterns: [
+            ...KEPT_PREFIXES.map((prefix) => ({ prefix })),
+            ...KEPT_SUFFIXES.map((suffix) => ({ suffix })),
+            ...KEPT_OF_APP.map((exact) => ({ exact })),
+          ],
         },
       },
     },

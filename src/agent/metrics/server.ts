@@ -2,17 +2,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { messageOf, UsageError } from '../../errors.js';
 import type { Logger } from '../../telemetry/logger.js';
-import type { SidecarMetrics } from '../../telemetry/metrics/sidecar-metrics.js';
-import type { EnvoyAdmin } from '../envoy/admin.js';
 import type { MetricsOptions } from '../options.js';
-import { ENVOY_FILTER, envoySeries } from './envoy-series.js';
+import { createScrape, type ScrapeDeps } from './scrape.js';
 
-export interface MetricsServerDeps {
-  readonly appId: string;
-  readonly metrics: SidecarMetrics;
-  readonly admin: EnvoyAdmin;
-  /** What `spec.metrics.enabled` says now. */
-  readonly enabled: () => boolean;
+export interface MetricsServerDeps extends ScrapeDeps {
   readonly logger: Logger;
 }
 
@@ -27,12 +20,13 @@ const DEFAULT_PORT = 9090;
 /** Serves Prometheus' text format on every path, as daprd does. @throws UsageError when the port that was asked for is taken */
 export async function startMetricsServer(options: MetricsOptions, deps: MetricsServerDeps): Promise<MetricsServer> {
   const { host, port } = options;
+  const scrape = createScrape(deps);
   const server = createServer((_request, response) => {
-    if (!deps.enabled()) {
+    if (!deps.metrics.settings().enabled) {
       response.writeHead(404).end('metrics are off: spec.metrics.enabled\n');
       return;
     }
-    void scrape(deps).then(
+    void scrape().then(
       (text) => response.writeHead(200, { 'content-type': deps.metrics.registry.contentType }).end(text),
       (error: unknown) => response.writeHead(500).end(messageOf(error)),
     );
@@ -63,12 +57,4 @@ function listen(server: Server, host: string, port: number): Promise<void> {
       resolve();
     });
   });
-}
-
-async function scrape({ appId, metrics, admin }: MetricsServerDeps): Promise<string> {
-  const own = await metrics.registry.metrics();
-  // While Envoy starts again its series are missing, ours are not.
-  const path = `/stats/prometheus?usedonly&filter=${encodeURIComponent(ENVOY_FILTER)}`;
-  const { body } = await admin.call('GET', path).catch(() => ({ body: '' }));
-  return `${own}\n${envoySeries(body, appId)}`;
 }

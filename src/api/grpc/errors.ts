@@ -8,11 +8,11 @@ import { type ErrorDetail, errorDetails } from '../error-details.js';
 const DETAILS = 'grpc-status-details-bin';
 
 /** What grpc-js takes as the error of a call. */
-export type CallError = Pick<StatusObject, 'code' | 'details'> & { metadata?: Metadata };
+export type CallError = Pick<StatusObject, 'code' | 'details'> & { metadata?: Metadata; readonly cause?: AppError };
 
 /** @returns `error` as gRPC status with its details (reference §3.1, §3.5); what nobody expected goes to the log only */
 export function toCallError(error: unknown, logger: Logger): CallError {
-  if (isStatus(error)) return error;
+  if (isStatus(error)) return error as CallError;
   const appError = AppError.from(error);
   if (appError.code === 'internal') {
     const cause = appError.cause ?? appError;
@@ -22,7 +22,7 @@ export function toCallError(error: unknown, logger: Logger): CallError {
   // A legacy error has no reason of its own: its `ERR_*` code stands in.
   const shown: readonly ErrorDetail[] =
     details.length > 0 ? details : [{ type: 'ErrorInfo', reason: appError.row.errorCode, domain: 'dapr.io', metadata: {} }];
-  return callError(appError.row.grpc, appError.message, shown);
+  return { ...callError(appError.row.grpc, appError.message, shown), cause: appError };
 }
 
 /** The answer to a missing or wrong API token (reference §3.1). */

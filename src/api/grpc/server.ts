@@ -6,6 +6,7 @@ import {
   type Metadata,
   Server,
   ServerCredentials,
+  type ServiceDefinition,
   status,
   type UntypedHandleCall,
 } from '@grpc/grpc-js';
@@ -16,7 +17,7 @@ import type { Logger } from '../../telemetry/logger.js';
 import { type CallError, toCallError, unauthorized } from './errors.js';
 import { groupOf } from './groups.js';
 import type { DaprMethods } from './methods.js';
-import type { ObserveGrpc } from './observe.js';
+import type { MessageSizes, ObserveGrpc } from './observe.js';
 
 export interface GrpcServerOptions {
   /** Each block's share; the first that has a method serves it. */
@@ -27,6 +28,8 @@ export interface GrpcServerOptions {
   readonly maxBodyBytes: number;
   /** What counts and traces each call. */
   readonly observe?: ObserveGrpc | undefined;
+  /** What counts the sizes of messages; asked for each unary method once. */
+  readonly sizes?: ((path: string) => MessageSizes) | undefined;
   /** Whether a part of the API must not be served now; asked for every call. Default: never. */
   readonly blocked?: ApiBlock | undefined;
   /** False: nothing but health and metadata may be served yet. Default: always true. */
@@ -54,7 +57,7 @@ export function createGrpcServer(options: GrpcServerOptions): ApiGrpcServer {
     // One Envoy or SDK keeps one connection for everything.
     'grpc.max_concurrent_streams': 10_000,
   });
-  server.addService(DaprService, implementation(options));
+  server.addService(measured(options.sizes), implementation(options));
   const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
   let closing: Promise<void> | undefined;
   return {
@@ -70,6 +73,27 @@ export function createGrpcServer(options: GrpcServerOptions): ApiGrpcServer {
       return closing;
     },
   };
+}
+
+/** @returns the service's methods, unary ones with the sizes of their messages told: they are known only where bytes become messages */
+function measured(sizes: GrpcServerOptions['sizes']): ServiceDefinition {
+  if (!sizes) return DaprService;
+  return Object.fromEntries(
+    Object.entries(DaprService as ServiceDefinition).map(([name, definition]) => {
+      if (definition.requestStream || definition.responseStream) return [name, definition];
+      const { received, sent } = sizes(definition.path);
+      const requestDeserialize = (bytes: Buffer) => {
+        received(bytes.length);
+        return definition.requestDeserialize(bytes);
+      };
+      const responseSerialize = (value: unknown) => {
+        const bytes = definition.responseSerialize(value);
+        sent(bytes.length);
+        return bytes;
+      };
+      return [name, { ...definition, requestDeserialize, responseSerialize }];
+    }),
+  );
 }
 
 function implementation(options: GrpcServerOptions): Record<string, UntypedHandleCall> {

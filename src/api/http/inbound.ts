@@ -16,6 +16,9 @@ export interface InboundOptions extends ActorCallDeps {
   readonly callback?: AppCallback;
   /** Largest request body, bytes. */
   readonly maxBodyBytes: number;
+  /** Told of each error that is answered, and of every answer's status. */
+  readonly onError?: ((error: AppError) => void) | undefined;
+  readonly onAnswer?: ((status: number) => void) | undefined;
   readonly logger: Logger;
 }
 
@@ -34,7 +37,13 @@ export function inboundGate(options: InboundOptions): InboundGate {
     const to = request.headers[HEADERS.to];
     // On a door connection the header is the client's invention.
     if (to === undefined || isDoor(request.socket)) return false;
-    const fail = (error: unknown) => writeError(response, toAppError(error, options.maxBodyBytes), options.logger);
+    const { onAnswer } = options;
+    if (onAnswer) response.once('finish', () => onAnswer(response.statusCode));
+    const fail = (error: unknown) => {
+      const failure = toAppError(error, options.maxBodyBytes);
+      options.onError?.(failure);
+      writeError(response, failure, options.logger);
+    };
     const handle = handlerOf(options, to, request, response);
     const run = (body: Buffer | undefined) => void handle(body).catch(fail);
     if (!hasBody(request)) run(undefined);

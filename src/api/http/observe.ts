@@ -1,4 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { urlOf } from '../../blocks/invoke/relay.js';
+import type { HttpLabels } from '../../telemetry/metrics/http-labels.js';
 import type { SidecarMetrics } from '../../telemetry/metrics/sidecar-metrics.js';
 import type { HttpRoute } from './route.js';
 
@@ -8,23 +10,21 @@ export type ObserveHttp = (route: Pick<HttpRoute, 'operation' | 'group'>, handle
 
 type HttpSeries = ReturnType<typeof seriesOf>;
 
-/** @returns what counts each request under its operation; the series of a route are looked up once per method and status */
-export function countHttp({ http }: SidecarMetrics): ObserveHttp {
+/** @returns what counts each request under its operation, or its path; as long as it is the operation, series are looked up once per method and status */
+export function countHttp(metrics: SidecarMetrics): ObserveHttp {
+  const { http } = metrics;
   return ({ operation }, handle) => {
-    const known = new Map<string, HttpSeries[]>();
-    const series = (method: string, status: number): HttpSeries => {
-      const byStatus = known.get(method) ?? [];
-      known.set(method, byStatus);
-      byStatus[status] ??= seriesOf(http, [method, operation, String(status)]);
-      return byStatus[status];
-    };
+    const series = seriesOfRoute(metrics, operation);
     return (request, reply) => {
       const startedAt = performance.now();
       const { raw } = reply;
       const { socket, headers, method = '' } = request.raw;
       const before = socket.bytesWritten;
       raw.on('close', () => {
-        const found = series(method, raw.statusCode);
+        const labels = metrics.httpLabels();
+        const found = labels.byPath
+          ? seriesOf(http, [labels.method(method), labels.path(operation, urlOf(request.raw)), String(raw.statusCode)])
+          : series(labels, method, raw.statusCode);
         found.requests.value += 1;
         found.responses.value += 1;
         found.latency.observe(performance.now() - startedAt);
@@ -34,6 +34,20 @@ export function countHttp({ http }: SidecarMetrics): ObserveHttp {
       });
       return handle(request, reply);
     };
+  };
+}
+
+/** @returns the series of one route's operation, kept for as long as labels stay what they are */
+function seriesOfRoute({ http }: SidecarMetrics, operation: string) {
+  let generation = 0;
+  const known = new Map<string, HttpSeries[]>();
+  return (labels: HttpLabels, method: string, status: number): HttpSeries => {
+    if (labels.generation !== generation) known.clear();
+    generation = labels.generation;
+    const byStatus = known.get(method) ?? [];
+    known.set(method, byStatus);
+    byStatus[status] ??= seriesOf(http, [labels.method(method), operation, String(status)]);
+    return byStatus[status];
   };
 }
 

@@ -30,6 +30,8 @@ export interface HttpServerOptions {
   readonly maxBodyBytes: number;
   /** What counts and traces each request of a route. */
   readonly observe?: ObserveHttp | undefined;
+  /** Told of each error that is answered. */
+  readonly onError?: ((error: AppError) => void) | undefined;
   /** Largest request head, bytes (`--read-buffer-size`). Default: Node's 16 KiB. */
   readonly maxHeaderBytes?: number;
   /** Asked for every request that the API token lets pass, before any route is looked for. */
@@ -149,7 +151,9 @@ function finish(value: unknown, reply: FastifyReply): void {
 
 function fail(error: unknown, reply: FastifyReply, options: HttpServerOptions): void {
   reply.hijack();
-  writeError(reply.raw, toAppError(error, options.maxBodyBytes), options.logger);
+  const failure = toAppError(error, options.maxBodyBytes);
+  options.onError?.(failure);
+  writeError(reply.raw, failure, options.logger);
 }
 
 /** What is no HTTP at all never becomes a request, so the answer is written by hand. */

@@ -56,6 +56,14 @@ export interface ActorRuntimeDeps {
   /** False as soon as another host may be told that it owns our actors. */
   readonly leaseValid: () => boolean;
   readonly limits?: Partial<ActorLimits>;
+  readonly observer?: ActorObserver;
+}
+
+/** Told of actors as they come and go, for metrics. */
+export interface ActorObserver {
+  activated(type: string): void;
+  /** Another host owns it from now on. */
+  moved(type: string): void;
 }
 
 export interface ActorLimits {
@@ -84,6 +92,7 @@ export function createActorRuntime(deps: ActorRuntimeDeps): ActorRuntime {
     release: async (types) => {
       const moved = table.list().filter((actor) => types.has(actor.type) && !ownedHere(actor));
       if (moved.length > 0) logger.info('actors moved to other hosts', { count: moved.length, types: [...types].join(',') });
+      for (const { type } of moved) deps.observer?.moved(type);
       await Promise.all(moved.map((actor) => deactivate(actor, actor.config.drainTimeoutMs)));
     },
   });
@@ -110,6 +119,7 @@ export function createActorRuntime(deps: ActorRuntimeDeps): ActorRuntime {
       return undefined;
     }
     actor.become('valid');
+    deps.observer?.activated(actor.type);
     actor.usedAtMs = clock.now();
     actor.expiry = idle.add(actor, actor.usedAtMs + config.idleTimeoutMs);
     return actor;

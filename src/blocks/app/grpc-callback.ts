@@ -46,7 +46,18 @@ export interface AppCallbackTarget {
   readonly token?: string;
   /** Largest message in either direction, bytes. Default 4 MiB. */
   readonly maxMessageBytes?: number;
+  readonly observer?: CallbackObserver | undefined;
 }
+
+/** Told of each call when it has ended, for metrics. */
+export type CallbackObserver = (call: {
+  /** `/package.Service/Method`. */
+  readonly method: string;
+  readonly code: number;
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
+  readonly ms: number;
+}) => void;
 
 interface Method<Request, Response> {
   readonly path: string;
@@ -75,18 +86,29 @@ export function createAppCallback(target: AppCallbackTarget): AppCallback {
     new Promise((resolve, reject) => {
       const metadata = toMetadata(options.metadata);
       if (target.token) metadata.set('dapr-api-token', target.token);
+      const sizes = { sentBytes: 0, receivedBytes: 0 };
+      const startedAt = performance.now();
       let headers = new Metadata();
       let trailers = new Metadata();
       const done = (error: ServiceError | null, response?: Response) => {
         options.signal?.removeEventListener('abort', cancel);
+        const ms = performance.now() - startedAt;
+        target.observer?.({ method: method.path, code: error ? error.code : 0, ...sizes, ms });
         if (error) reject(error);
         // `status` comes right after the callback: only then are the trailers known.
         else queueMicrotask(() => resolve({ response: response as Response, headers, trailers }));
       };
       const unary = client.makeUnaryRequest(
         method.path,
-        method.requestSerialize,
-        method.responseDeserialize,
+        (value: Request) => {
+          const bytes = method.requestSerialize(value);
+          sizes.sentBytes = bytes.length;
+          return bytes;
+        },
+        (bytes: Buffer) => {
+          sizes.receivedBytes = bytes.length;
+          return method.responseDeserialize(bytes);
+        },
         request,
         metadata,
         { deadline: Date.now() + (options.timeoutMs ?? DEFAULT_TIMEOUT_MS) },

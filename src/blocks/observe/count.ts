@@ -1,12 +1,10 @@
 import { around } from '../../telemetry/around.js';
 import type { Count, Distribution } from '../../telemetry/metrics/family.js';
 import type { SidecarMetrics } from '../../telemetry/metrics/sidecar-metrics.js';
-import type { ActorApp } from '../actors/app-http.js';
-import type { ActorRuntime } from '../actors/runtime.js';
-import type { ComponentHost } from '../component-host.js';
+import type { ComponentFailure, ComponentHost } from '../component-host.js';
 import type { Publisher } from '../pubsub/publisher.js';
 import type { AppEvent, EventSink, Outcome } from '../pubsub/sink.js';
-import type { PolicyKind, PolicyTarget, ResiliencyObserver } from '../resiliency/observer.js';
+import type { SecretService } from '../secrets/service.js';
 import type { StateService } from '../state/service.js';
 
 /** One decorator a block: the rules know nothing of metrics. */
@@ -53,6 +51,27 @@ export function countState(
     deleteBulk: (store, items) => bulkDelete(store, () => service.deleteBulk(store, items)),
     bulkGet: (store, request) => bulkGet(store, () => service.bulkGet(store, request)),
     transact: (store, items, metadata) => transaction(store, () => service.transact(store, items, metadata)),
+  };
+}
+
+/** @returns `service`, each call counted under its store and operation; stores that are not there make no series */
+export function countSecrets(
+  service: SecretService,
+  { secrets }: SidecarMetrics,
+  where: { readonly namespace: string; readonly host: Pick<ComponentHost, 'secrets'> },
+): SecretService {
+  const counted = async <T>(store: string, operation: string, action: () => Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    return around(action, (error) => {
+      if (where.host.secrets(store) === undefined) return;
+      const labels = [store, where.namespace, operation, String(error === undefined)];
+      secrets.count.of(...labels).value += 1;
+      secrets.latency.of(...labels).observe(since(startedAt));
+    });
+  };
+  return {
+    get: (store, name, metadata) => counted(store, 'get', () => service.get(store, name, metadata)),
+    getAll: (store, metadata) => counted(store, 'bulk_get', () => service.getAll(store, metadata)),
   };
 }
 
@@ -146,93 +165,42 @@ export function countSink(sink: EventSink, { pubsub }: SidecarMetrics, namespace
   };
 }
 
-/** @returns `runtime`, the calls that run or wait counted for the types that it hosts */
-export function countTurns(runtime: ActorRuntime, { actors }: SidecarMetrics): ActorRuntime {
-  const known = new Map<string, Count>();
-  const pendingOf = (type: string): Count | undefined => {
-    let pending = known.get(type);
-    if (pending === undefined && runtime.hostedTypes.includes(type)) {
-      pending = actors.pending.of(type);
-      known.set(type, pending);
-    }
-    return pending;
-  };
-  return {
-    ...runtime,
-    get hostedTypes() {
-      return runtime.hostedTypes;
-    },
-    async execute(call) {
-      const pending = pendingOf(call.type);
-      if (pending === undefined) return runtime.execute(call);
-      pending.value += 1;
-      try {
-        return await runtime.execute(call);
-      } finally {
-        pending.value -= 1;
-      }
-    },
-  };
-}
-
-/** @returns `app`, its deactivations counted */
-export function countDeactivations(app: ActorApp, { actors }: SidecarMetrics): ActorApp {
-  return {
-    invoke: (turn) => app.invoke(turn),
-    deactivate: (type, id) =>
-      app.deactivate(type, id).then(
-        () => {
-          actors.deactivated.of(type).value += 1;
-        },
-        (error: unknown) => {
-          actors.deactivateFailed.of(type).value += 1;
-          throw error;
-        },
-      ),
-  };
-}
-
-const BREAKER = { closed: 0, 'half-open': 1, open: 2 } as const;
-
-/** @returns what counts the work of resiliency policies */
-export function countResiliency({ resiliency }: SidecarMetrics, namespace: string): ResiliencyObserver {
-  const labelsOf = ({ component, type, direction }: PolicyTarget, source: string, kind: PolicyKind) =>
-    [source, kind, namespace, direction, `${type}_${component}`] as const;
-  return {
-    ran(target, source, kind, state) {
-      resiliency.count.of(...labelsOf(target, source, kind), state ?? '').value += 1;
-    },
-    activated(target, source, kind) {
-      resiliency.activations.of(...labelsOf(target, source, kind), '').value += 1;
-    },
-    breaker(target, source, state) {
-      resiliency.breaker.of(...labelsOf(target, source, 'circuitbreaker')).value = BREAKER[state];
-    },
-  };
+/** What a health check found: whether the app is well, and its status as text. */
+export interface ProbeResult {
+  readonly healthy: boolean;
+  readonly status: string;
 }
 
 /** @returns `probe`, each health check of the app counted */
 export function countProbes<A extends readonly unknown[]>(
-  probe: (...args: A) => Promise<boolean>,
+  probe: (...args: A) => Promise<ProbeResult>,
   { count, latency }: SidecarMetrics['probes']['http'],
 ): (...args: A) => Promise<boolean> {
   return async (...args) => {
     const startedAt = performance.now();
-    const healthy = await probe(...args);
-    const success = String(healthy);
-    count.of(success).value += 1;
-    latency.of(success).observe(since(startedAt));
+    const { healthy, status } = await probe(...args);
+    count.of(status).value += 1;
+    latency.of(status).observe(since(startedAt));
     return healthy;
   };
 }
 
 /** Follows what `host` has in force. */
 export function countComponents(host: ComponentHost, { components }: SidecarMetrics): void {
+  components.refused.from(() => {
+    components.refused.of().value = host.failures().length;
+  });
   host.onChange(({ kind, name }) => {
     const all = host.list();
     components.loaded.value = all.length;
-    components.failed.value = host.failures().length;
     const type = all.find((component) => component.name === name)?.type;
     if (kind !== 'removed' && type) components.init.of(type).value += 1;
   });
 }
+
+/** @returns what counts each try to load a component that failed */
+export const countFailures =
+  ({ components }: SidecarMetrics) =>
+  ({ name, type }: ComponentFailure): void => {
+    components.initFailed.of(type, 'init', name).value += 1;
+  };

@@ -79,7 +79,7 @@ export function namedPolicies(
   };
 }
 
-/** Only the documents that have a part in it: an unrelated one must not make the resource another. */
+/** @returns the names of the documents that define one of `names`: an unrelated one must not make the resource another */
 export function definedIn(documents: readonly Policy[], { timeout, retry, circuitBreaker }: PolicyNames): string {
   const defines = ({ spec }: Policy) => {
     const { policies } = resiliencySpec.parse(spec);

@@ -38,6 +38,12 @@ export function fullMatch(regex: string): RegExp {
   return new RegExp(`^(?:${'js' in translated ? translated.js : ''})$`, /^\(\?[msU]*i/.test(regex) ? 'iu' : 'u');
 }
 
+/** @returns a JavaScript expression for every place of the text that `regex` fits, as RE2 would find them */
+export function searchFor(regex: string): RegExp {
+  const translated = translate(regex);
+  return new RegExp('js' in translated ? translated.js : '(?!)', /^\(\?[msU]*i/.test(regex) ? 'giu' : 'gu');
+}
+
 function translate(regex: string): { readonly js: string } | { readonly odd: string } {
   let js = '';
   let inClass = false;

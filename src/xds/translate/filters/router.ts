@@ -1,6 +1,6 @@
 import { Router } from '../../../gen/envoy/extensions/filters/http/router/v3/router.js';
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
-import { metricsEnabled } from '../../../model/telemetry.js';
+import { metricsEnabled } from '../../../model/metrics/spec.js';
 import { messageTypes, pack } from '../any.js';
 import type { FilterModule } from './module.js';
 
