@@ -139,7 +139,7 @@ describe('the component host', () => {
     );
     expect(host.state('a')).toBe(before);
     expect(host.state('b')).toBeDefined();
-    expect(host.failures()).toEqual([{ name: 'a', error: expect.stringContaining('no such host') }]);
+    expect(host.failures()).toEqual([{ name: 'a', type: 'state.full', error: expect.stringContaining('no such host') }]);
     await push(component('a', 'state.full', { x: '1' }));
     expect(host.failures()).toEqual([]);
   });
