@@ -15,6 +15,8 @@ export interface Push {
 // Field tags of envoy.service.discovery.v3 (field number << 3 | 2, all are length-delimited).
 const RESPONSE = { systemVersionInfo: 10, resources: 18, typeUrl: 34, nonce: 42, removedResources: 50 } as const;
 const RESOURCE = { version: 10, resource: 18, name: 26 } as const;
+/** Of a DiscoveryResponse. */
+const STATE = { versionInfo: 10, resources: 18, typeUrl: 34, nonce: 42 } as const;
 const ANY = { typeUrl: 10, value: 18 } as const;
 
 /** How many resources' parts are kept as one block. */
@@ -58,7 +60,7 @@ function block(upserts: readonly Resource[], from: number, typeUrl: TypeUrl): Bu
 function resourceFrame(resource: Resource, typeUrl: TypeUrl): Buffer {
   const known = frames.get(resource);
   if (known) return known;
-  const any = new BinaryWriter().uint32(ANY.typeUrl).string(typeUrl).uint32(ANY.value).bytes(resource.bytes).finish();
+  const any = encodeAny(resource, typeUrl);
   const body = new BinaryWriter()
     .uint32(RESOURCE.name)
     .string(resource.name)
@@ -69,5 +71,30 @@ function resourceFrame(resource: Resource, typeUrl: TypeUrl): Buffer {
     .finish();
   const frame = Buffer.from(new BinaryWriter().uint32(RESPONSE.resources).bytes(body).finish());
   frames.set(resource, frame);
+  return frame;
+}
+
+const encodeAny = (resource: Resource, typeUrl: TypeUrl): Uint8Array =>
+  new BinaryWriter().uint32(ANY.typeUrl).string(typeUrl).uint32(ANY.value).bytes(resource.bytes).finish();
+
+const stateFrames = new WeakMap<Resource, Buffer>();
+
+/** @returns the DiscoveryResponse (state of the world) of a step, which holds `resources` */
+export function encodeState({ typeUrl, version, nonce }: Push, resources: readonly Resource[]): Buffer {
+  const head = new BinaryWriter()
+    .uint32(STATE.versionInfo)
+    .string(version)
+    .uint32(STATE.typeUrl)
+    .string(typeUrl)
+    .uint32(STATE.nonce)
+    .string(nonce);
+  return Buffer.concat([head.finish(), ...resources.map((resource) => stateFrame(resource, typeUrl))]);
+}
+
+function stateFrame(resource: Resource, typeUrl: TypeUrl): Buffer {
+  const known = stateFrames.get(resource);
+  if (known) return known;
+  const frame = Buffer.from(new BinaryWriter().uint32(STATE.resources).bytes(encodeAny(resource, typeUrl)).finish());
+  stateFrames.set(resource, frame);
   return frame;
 }

@@ -3,14 +3,15 @@ import type { CallWithPeer } from '../control/ca/peer.js';
 import type { PeerCheck } from '../control/peer-check.js';
 import type { ProxyStatusPort } from '../control/status.js';
 import { AggregatedDiscoveryServiceService as Ads } from '../gen/envoy/service/discovery/v3/ads.js';
-import type { DeltaDiscoveryRequest } from '../gen/envoy/service/discovery/v3/discovery.js';
+import type { DeltaDiscoveryRequest, DiscoveryRequest } from '../gen/envoy/service/discovery/v3/discovery.js';
 import { type NodeIdentity, nodeId, parseNodeId } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
-import { encodeDelta } from './encode.js';
+import { encodeDelta, type Push } from './encode.js';
 import { createRecords, describeRecord, describeSent } from './proxy-records.js';
 import type { DeltaRequest } from './request-decision.js';
 import type { SnapshotSource } from './resource.js';
 import { PUSH_ORDER, resourceTypes, type TypeUrl } from './resource-types.js';
+import { createStateSide, type StateRequest } from './state-of-the-world.js';
 import { type AdsStream, createAdsStream } from './stream.js';
 import { createPacer, createTransport, type SlowClientLimits } from './transport.js';
 
@@ -64,28 +65,28 @@ export interface AdsServer {
 const PACED_RESPONSES = 64;
 const PACE_HOLD_MS = 200;
 
-type DeltaCall = ServerDuplexStream<DeltaDiscoveryRequest, Buffer>;
+type AdsCall = ServerDuplexStream<unknown, Buffer>;
+type Encode = (push: Push) => Buffer;
 
 /** Adds the AggregatedDiscoveryService to `server`. */
 export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsServerOptions = ADS_DEFAULTS): AdsServer {
   const { source, logger, metrics } = deps;
   const records = createRecords(options.maxStreams);
-  const streams = new Map<string, { readonly stream: AdsStream; end(code: status, why: string): void }>();
+  const streams = new Map<string, OpenStream>();
   const pacer = createPacer(PACED_RESPONSES, PACE_HOLD_MS);
   const waiters = new Set<(stream: AdsStream) => void>();
   let revision = 0;
   const progressed = (stream: AdsStream) => {
     for (const check of waiters) check(stream);
   };
-  const pushes = createPushQueue((id) => streams.get(id)?.stream.refresh(revision));
+  const pushes = createPushQueue((id) => streams.get(id)?.refresh(revision));
   const stopListening = source.onChange(() => {
     revision += 1;
     pushes.addAll(streams.keys());
   });
 
-  /** @returns the stream of the node that `request` names, undefined when it is refused */
-  function open(call: DeltaCall, request: DeltaDiscoveryRequest): AdsStream | undefined {
-    const id = request.node?.id ?? '';
+  /** @returns the stream of the node with this id, undefined when it is refused */
+  function open(call: AdsCall, id: string, encode: Encode, refreshed: () => void = () => {}): AdsStream | undefined {
     const node = parseNodeId(id);
     if (!node)
       return void fail(call, status.INVALID_ARGUMENT, `node id "${id}" is not <role>~<namespace>~<app id>~<instance id>`);
@@ -112,8 +113,8 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
         },
       },
     );
-    const encoded = (push: Parameters<typeof encodeDelta>[0]) => {
-      const message = encodeDelta(push);
+    const encoded = (push: Push) => {
+      const message = encode(push);
       metrics.pushed(push.typeUrl, push.upserts.length, message.byteLength);
       return { message, bytes: message.byteLength };
     };
@@ -145,7 +146,11 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
       ended();
       fail(call, code, why);
     };
-    streams.set(id, { stream, end });
+    const refresh = (next: number) => {
+      stream.refresh(next);
+      refreshed();
+    };
+    streams.set(id, { stream, end, refresh });
     stream.refresh(revision);
     metrics.streams(streams.size);
     for (const event of ['cancelled', 'close', 'error']) call.on(event, ended);
@@ -154,26 +159,30 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
 
   const delta: handleBidiStreamingCall<DeltaDiscoveryRequest, Buffer> = (call) => {
     let stream: AdsStream | undefined;
-    call.on('error', () => {});
-    call.on('end', () => call.end());
-    call.on('data', (request: DeltaDiscoveryRequest) => {
-      stream ??= open(call, request);
-      if (!stream) return;
-      const typeUrl = PUSH_ORDER.find((known) => known === request.typeUrl);
-      if (typeUrl) stream.request(typeUrl, toDeltaRequest(request));
-      else logger.warn('unknown resource type requested', { node: nodeId(stream.node), typeUrl: request.typeUrl });
+    listen(call, (request) => {
+      stream ??= open(call, request.node?.id ?? '', encodeDelta);
+      const typeUrl = stream && knownType(stream, request);
+      if (typeUrl) stream?.request(typeUrl, toDeltaRequest(request));
     });
   };
 
-  server.addService(DELTA_SERVICE, {
-    deltaAggregatedResources: delta,
-    streamAggregatedResources: ((call) =>
-      fail(
-        call,
-        status.UNIMPLEMENTED,
-        'this control plane serves delta xDS only: set api_type to DELTA_GRPC',
-      )) as handleBidiStreamingCall<unknown, unknown>,
-  });
+  const stateOfTheWorld: handleBidiStreamingCall<DiscoveryRequest, Buffer> = (call) => {
+    let stream: AdsStream | undefined;
+    const side = createStateSide(() => stream as AdsStream, source.settling);
+    listen(call, (request) => {
+      stream ??= open(call, request.node?.id ?? '', side.encode, side.release);
+      const typeUrl = stream && knownType(stream, request);
+      if (typeUrl) side.request(typeUrl, toStateRequest(request));
+    });
+  };
+
+  const knownType = ({ node }: AdsStream, { typeUrl }: { readonly typeUrl: string }): TypeUrl | undefined => {
+    const known = PUSH_ORDER.find((url) => url === typeUrl);
+    if (!known) logger.warn('unknown resource type requested', { node: nodeId(node), typeUrl });
+    return known;
+  };
+
+  server.addService(ADS_SERVICE, { deltaAggregatedResources: delta, streamAggregatedResources: stateOfTheWorld });
 
   return {
     status: {
@@ -210,17 +219,40 @@ export function addAdsService(server: Server, deps: AdsServerDeps, options: AdsS
   };
 }
 
+interface OpenStream {
+  readonly stream: AdsStream;
+  refresh(revision: number): void;
+  end(code: status, why: string): void;
+}
+
+function listen<In>(call: ServerDuplexStream<In, Buffer>, onRequest: (request: In) => void): void {
+  call.on('error', () => {});
+  call.on('end', () => call.end());
+  call.on('data', onRequest);
+}
+
+const asItIs = (message: Buffer): Buffer => message;
+
 /** The generated service, except that responses are put together from shared encoded parts (encode.ts). */
-const DELTA_SERVICE = {
+const ADS_SERVICE = {
   ...Ads,
-  deltaAggregatedResources: { ...Ads.deltaAggregatedResources, responseSerialize: (message: Buffer): Buffer => message },
+  deltaAggregatedResources: { ...Ads.deltaAggregatedResources, responseSerialize: asItIs },
+  streamAggregatedResources: { ...Ads.streamAggregatedResources, responseSerialize: asItIs },
 } as const;
+
+/** Envoy's messages run over lines; in a log, a table and a metric they are one. */
+const errorOf = ({ errorDetail }: Pick<DiscoveryRequest, 'errorDetail'>): string | undefined =>
+  errorDetail && (errorDetail.message.replace(/\s+/g, ' ').trim() || `code ${errorDetail.code}`);
+
+function toStateRequest(request: DiscoveryRequest): StateRequest {
+  const { versionInfo, resourceNames, responseNonce } = request;
+  return { version: versionInfo, names: resourceNames, nonce: responseNonce, error: errorOf(request) };
+}
 
 function toDeltaRequest(request: DeltaDiscoveryRequest): DeltaRequest {
   return {
     nonce: request.responseNonce,
-    // Envoy's messages run over lines; in a log, a table and a metric they are one.
-    error: request.errorDetail && (request.errorDetail.message.replace(/\s+/g, ' ').trim() || `code ${request.errorDetail.code}`),
+    error: errorOf(request),
     subscribe: request.resourceNamesSubscribe,
     unsubscribe: request.resourceNamesUnsubscribe,
     initialVersions: new Map(Object.entries(request.initialResourceVersions)),

@@ -9,6 +9,7 @@ import { bootstrapOf } from '../../src/agent/envoy/bootstrap.js';
 import { type Envoy, startEnvoy } from '../../src/agent/envoy/process.js';
 import { listenEarly } from '../../src/agent/identity/early-socket.js';
 import { startSdsServer } from '../../src/agent/identity/sds-server.js';
+import type { ProxyStatus } from '../../src/control/status.js';
 import { sleep } from '../../src/lib/async.js';
 import { resolveProfile } from '../../src/mesh/profile.js';
 import type { Instance } from '../../src/model/instance.js';
@@ -24,6 +25,7 @@ import { freePort } from './ports.js';
 import { resourcesOf } from './resources.js';
 import { createRigIdentity, type RigIdentity } from './rig-identity.js';
 import { serveEndpointSecrets } from './rig-secrets.js';
+import { type ApiType, asking } from './xds-envoy.js';
 
 /** Real Envoys that get exactly what the snapshot builder makes of a model, with plain Node servers in the place of apps and filter services. */
 export interface EnvoyRig {
@@ -38,6 +40,8 @@ export interface EnvoyRig {
     /** Resources of all apps, as they stand in a file. */
     readonly resources?: string;
   }): Promise<void>;
+  /** What `weft proxy-status` shows. */
+  proxies(): readonly ProxyStatus[];
   /** Present with a trust domain. */
   readonly identity?: RigIdentity;
   close(): Promise<void>;
@@ -46,6 +50,8 @@ export interface EnvoyRig {
 export interface RigOptions {
   /** What the Envoys trust outside of the mesh. */
   readonly caBundle?: string;
+  /** How Envoys ask for their configuration. Default: delta. */
+  readonly apiType?: ApiType;
   /** With it, sidecars speak mTLS. */
   readonly trustDomain?: string;
   /** The mesh switch, as it stands in a Configuration. */
@@ -137,10 +143,11 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       const endpoints = serveEndpointSecrets(sds);
       const stopFollowing = await control.follow(instance, endpoints.apply);
       const controlPlane = `127.0.0.1:${control.port}`;
+      // The rig's control plane is plain, also where its sidecars speak mTLS.
+      const plain = bootstrapOf({ node, controlPlane, adminSocket, sdsSocket, mtls: false, caBundle: options.caBundle });
       const envoy = startEnvoy({
         binary,
-        // The rig's control plane is plain, also where its sidecars speak mTLS.
-        bootstrap: bootstrapOf({ node, controlPlane, adminSocket, sdsSocket, mtls: false, caBundle: options.caBundle }),
+        bootstrap: asking(plain, options.apiType ?? 'DELTA_GRPC'),
         bootstrapPath: join(runDir, 'envoy.json'),
         adminSocket,
         sockets: [instance.sockets?.loopback ?? '', instance.sockets?.self ?? ''],
@@ -166,6 +173,7 @@ export async function createRig(options: RigOptions = {}): Promise<EnvoyRig> {
       // The acknowledgement of endpoints comes before the routes of the same change.
       await sleep(100);
     },
+    proxies: control.proxies,
     async close() {
       await Promise.all(closers.map((close) => close()));
       control.close();
@@ -230,6 +238,7 @@ async function startControl({ trustDomain, mesh, specs: firstSpecs = {}, resourc
     async load(text: string) {
       resources = await resourcesOf(text);
     },
+    proxies: () => ads.status.proxies(),
     acked: () => ads.endpointsAcked(5000),
     close() {
       ads.close();

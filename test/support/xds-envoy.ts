@@ -122,13 +122,29 @@ function routeResource(cluster: string): Resource {
   return makeResource(messageTypes.routeConfiguration, 'routes', message);
 }
 
-/** A real Envoy on delta ADS of the control plane at `address`. */
-export async function startRealEnvoy(node: NodeIdentity, address: string): Promise<Envoy & { close(): Promise<void> }> {
+/** How an Envoy asks for its configuration: only what changed, or all of it each time (state of the world). */
+export type ApiType = 'DELTA_GRPC' | 'GRPC';
+
+/** @returns the bootstrap with another way to ask */
+export function asking(bootstrap: Readonly<Record<string, unknown>>, apiType: ApiType): Readonly<Record<string, unknown>> {
+  const dynamic = bootstrap.dynamic_resources as { readonly ads_config: object };
+  return { ...bootstrap, dynamic_resources: { ...dynamic, ads_config: { ...dynamic.ads_config, api_type: apiType } } };
+}
+
+/** A real Envoy on the ADS of the control plane at `address`. */
+export async function startRealEnvoy(
+  node: NodeIdentity,
+  address: string,
+  apiType: ApiType = 'DELTA_GRPC',
+): Promise<Envoy & { close(): Promise<void> }> {
   const dir = mkdtempSync(join(tmpdir(), 'weft-xds-'));
   const adminSocket = join(dir, 'admin.sock');
   const envoy = startEnvoy({
     binary: (await findEnvoy()).path,
-    bootstrap: bootstrapOf({ node, controlPlane: address, adminSocket, sdsSocket: '/nowhere/sds.sock', mtls: false }),
+    bootstrap: asking(
+      bootstrapOf({ node, controlPlane: address, adminSocket, sdsSocket: '/nowhere/sds.sock', mtls: false }),
+      apiType,
+    ),
     bootstrapPath: join(dir, 'envoy.json'),
     adminSocket,
     sockets: [],
