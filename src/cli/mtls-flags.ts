@@ -3,12 +3,13 @@ import { UsageError } from '../errors.js';
 import { isTruthy, parseGoDuration } from '../lib/duration.js';
 import { TRUST_DOMAIN_PATTERN } from '../model/spiffe.js';
 import type { MtlsOptions } from '../xds/security.js';
+import { type KubernetesFlags, kubernetesOf } from './kubernetes-flags.js';
 
 /** The trust domain of every app in Dapr that names none (reference §4.3), so that access rules need no change. */
 export const DEFAULT_TRUST_DOMAIN = 'public';
 
 /** The flags of `weft control-plane` that are about identity, as commander hands them over. */
-export interface MtlsFlags {
+export interface MtlsFlags extends KubernetesFlags {
   readonly enableMtls?: string | boolean;
   readonly trustDomain: string;
   readonly workloadCertTtl?: string;
@@ -30,6 +31,7 @@ export function mtlsOf(flags: MtlsFlags): MtlsOptions {
   const leafTtlMs = durationOf(flags.workloadCertTtl, '--workload-cert-ttl', SHORTEST_TTL_MS);
   const clockSkewMs = durationOf(flags.allowedClockSkew, '--allowed-clock-skew', 0);
   const ownCa = ownCaOf(flags);
+  const kubernetes = kubernetesOf(flags, process.env);
   return {
     trustDomain,
     identityPort,
@@ -37,6 +39,7 @@ export function mtlsOf(flags: MtlsFlags): MtlsOptions {
     ...(leafTtlMs === undefined ? {} : { leafTtlMs }),
     ...(clockSkewMs === undefined ? {} : { clockSkewMs }),
     ...(ownCa ? { ownCa } : {}),
+    ...(kubernetes ? { kubernetes } : {}),
   };
 }
 

@@ -18,7 +18,7 @@ import { spiffeId } from '../model/spiffe.js';
 import type { Logger } from '../telemetry/logger.js';
 
 /** How the control plane was told to secure the mesh. What is undefined is as the Configuration says, else as by default. */
-export interface MtlsOptions extends Pick<MeshIdentityOptions, 'trustDomain' | 'ownCa' | 'identityPort'> {
+export interface MtlsOptions extends Pick<MeshIdentityOptions, 'trustDomain' | 'ownCa' | 'identityPort' | 'kubernetes'> {
   /** Default: true. */
   readonly enabled?: boolean;
   /** Milliseconds. Default: 24 hours, and 15 minutes. */
@@ -123,7 +123,7 @@ async function startIdentity(options: SecurityOptions, spec: Spec, logger: Logge
   if (resolveProfile(spec.mesh, { trustDomain: mtls.trustDomain }).mtls !== 'own') return undefined;
   // Loaded only here: the X.509 library costs 20 MB and a third of a second.
   const { startMeshIdentity } = await import('../control/ca/mesh-identity.js');
-  const { trustDomain, identityPort, ownCa } = mtls;
+  const { trustDomain, identityPort, ownCa, kubernetes } = mtls;
   return startMeshIdentity(
     {
       trustDomain,
@@ -133,6 +133,7 @@ async function startIdentity(options: SecurityOptions, spec: Spec, logger: Logge
       leafTtlMs: mtls.leafTtlMs ?? parseGoDuration(spec.mtls?.workloadCertTTL ?? '') ?? DAY_MS,
       clockSkewMs: mtls.clockSkewMs ?? parseGoDuration(spec.mtls?.allowedClockSkew ?? '') ?? SKEW_MS,
       ...(ownCa ? { ownCa } : {}),
+      ...(kubernetes ? { kubernetes } : {}),
     },
     logger,
   );

@@ -9,9 +9,10 @@ import { createLogger, type LogLevel } from '../../telemetry/logger.js';
 import { CONTROL_PLANE_DEFAULTS, startControlPlane } from '../../xds/control-plane.js';
 import { createSnapshotBuilder } from '../../xds/snapshot-builder.js';
 import { listArgument, portArgument, withExamples } from '../args.js';
+import type { KubernetesFlags } from '../kubernetes-flags.js';
 import { DEFAULT_TRUST_DOMAIN, mtlsOf } from '../mtls-flags.js';
 
-interface Flags {
+interface Flags extends KubernetesFlags {
   readonly port: number;
   readonly httpPort: number;
   readonly listenAddress: string;
@@ -25,7 +26,6 @@ interface Flags {
   readonly trustAnchorsFile?: string;
   readonly issuerCertificateFile?: string;
   readonly issuerKeyFile?: string;
-  readonly identityPort: number;
   readonly logLevel: LogLevel;
   readonly logAsJson?: boolean;
 }
@@ -50,6 +50,14 @@ export function define(command: Command): void {
     .option('--issuer-certificate-file <file>', 'own CA: the certificate that signs, PEM')
     .option('--issuer-key-file <file>', 'own CA: its key, ECDSA P-256, PEM')
     .option('--identity-port <port>', 'TLS port where sidecars of other hosts join with a token; 0: none', portArgument, 0)
+    .option(
+      '--kubernetes-token-review',
+      'sidecars may join with their pod’s service-account token, which the API server is asked about',
+    )
+    .option('--kubernetes-api-server <url>', 'https://host:port; default: as Kubernetes tells pods')
+    .option('--kubernetes-token-file <file>', "the control plane's own token for the API server; default: its pod's")
+    .option('--kubernetes-ca-file <file>', "what the API server's certificate comes from, PEM; default: its pod's")
+    .option('--kubernetes-audience <name>', 'whom the sidecars’ tokens must be for; default: weft')
     .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']).default('info'))
     .option('--log-as-json', 'log one JSON object a line')
     .action(controlPlane);

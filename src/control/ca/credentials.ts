@@ -34,36 +34,11 @@ export const renewalVerifier =
   async (caller) =>
     caller.certified ? { namespace: caller.certified.namespace, appId: caller.certified.appId } : otherwise(caller);
 
-/** What the Kubernetes API server says of a service-account token (authentication.k8s.io/v1 TokenReviewStatus). */
-export interface TokenReview {
-  readonly authenticated: boolean;
-  readonly error?: string;
-  readonly audiences?: readonly string[];
-  readonly user?: { readonly username?: string; readonly extra?: Readonly<Record<string, readonly string[]>> };
-}
-
-export interface KubernetesPorts {
-  /** Asks the API server about a token that must have been made for `audience`. */
-  readonly reviewToken: (token: string, audience: string) => Promise<TokenReview>;
-  /** The app id that a pod's annotations give it; undefined: there is no such pod, or it has none. */
-  readonly appIdOf: (namespace: string, pod: string) => Promise<string | undefined>;
-}
-
-/** Tokens for other readers (the API server, a vault) prove nothing here: whoever they were shown to could replay them. */
-export const TOKEN_AUDIENCE = 'weft';
-const POD_NAME = 'authentication.kubernetes.io/pod-name';
-
-/** @returns a verifier of projected service-account tokens: the pod that a token is bound to says which app it is of */
-export const serviceAccountVerifier = ({ reviewToken, appIdOf }: KubernetesPorts): CredentialVerifier =>
-  bearerVerifier(async (token) => {
-    const { authenticated, error, audiences, user } = await reviewToken(token, TOKEN_AUDIENCE);
-    if (!authenticated) return `the service-account token is not valid${error ? `: ${error}` : ''}`;
-    if (!audiences?.includes(TOKEN_AUDIENCE)) return `the service-account token is not for audience "${TOKEN_AUDIENCE}"`;
-    const [system, kind, namespace, account, ...rest] = (user?.username ?? '').split(':');
-    if (system !== 'system' || kind !== 'serviceaccount' || !namespace || !account || rest.length > 0)
-      return 'the token is not of a service account';
-    const [pod] = user?.extra?.[POD_NAME] ?? [];
-    if (!pod) return 'the service-account token is not bound to a pod: use a projected token';
-    const appId = await appIdOf(namespace, pod);
-    return appId ? { namespace, appId } : `pod ${namespace}/${pod} has no app id`;
-  });
+/**
+ * @returns a verifier that hands a join token to one verifier and everything else that is a bearer credential to another. They cannot be
+ * taken for each other: a join token begins with its version, which no JWT does.
+ */
+export const joinTokenOr =
+  (joinToken: CredentialVerifier, other: CredentialVerifier): CredentialVerifier =>
+  (caller) =>
+    /^bearer weft1\./i.test(String(caller.metadata.get('authorization')[0] ?? '')) ? joinToken(caller) : other(caller);

@@ -7,12 +7,14 @@ import { identitySocket } from '../../lib/identity-socket.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { listenTls, type TlsListener } from '../tls-listen.js';
 import { type CertificateAuthority, createCertificateAuthority } from './certificate-authority.js';
-import { joinTokenVerifier, renewalVerifier, unixSocketVerifier } from './credentials.js';
+import { type CredentialVerifier, joinTokenOr, joinTokenVerifier, renewalVerifier, unixSocketVerifier } from './credentials.js';
 import { identityService } from './identity-server.js';
 import { createIssuedCertificates, type IssuedCertificates } from './issued.js';
 import { newTokenKey } from './join-token.js';
+import { type KubernetesApiOptions, kubernetesApi } from './kubernetes-api.js';
 import { loadOwnCa, loadRoots } from './root-store.js';
 import { type ServerIdentity, startServerIdentity } from './server-identity.js';
+import { serviceAccountVerifier } from './service-account.js';
 
 export interface MeshIdentityOptions {
   readonly trustDomain: string;
@@ -24,8 +26,10 @@ export interface MeshIdentityOptions {
   /** Paths; undefined: an own root is made and kept. */
   readonly ownCa?: { readonly anchors: string; readonly issuer: string; readonly key: string };
   readonly listenAddress: string;
-  /** TLS port for sidecars with a join token; 0: none. */
+  /** TLS port for sidecars with a join token or a service-account token; 0: none. */
   readonly identityPort: number;
+  /** Takes service-account tokens for `audience`; undefined: none are taken. */
+  readonly kubernetes?: KubernetesApiOptions & { readonly audience: string };
 }
 
 /** The certificate authority with everything that speaks for it. */
@@ -56,7 +60,7 @@ export async function startMeshIdentity(options: MeshIdentityOptions, logger: Lo
   const shared = { ca, issued, logger };
   const remote = await listenRemote(options, server, new Server(), {
     ...shared,
-    verify: renewalVerifier(joinTokenVerifier(tokenKey)),
+    verify: renewalVerifier(firstVerifier(tokenKey, options.kubernetes)),
   });
   return {
     ca,
@@ -77,6 +81,11 @@ export async function startMeshIdentity(options: MeshIdentityOptions, logger: Lo
   };
 }
 
+function firstVerifier(tokenKey: Buffer, kubernetes: MeshIdentityOptions['kubernetes']): CredentialVerifier {
+  const joinToken = joinTokenVerifier(tokenKey);
+  return kubernetes ? joinTokenOr(joinToken, serviceAccountVerifier(kubernetesApi(kubernetes), kubernetes.audience)) : joinToken;
+}
+
 async function listenRemote(
   { listenAddress, identityPort }: MeshIdentityOptions,
   identity: ServerIdentity,
@@ -88,7 +97,7 @@ async function listenRemote(
   const place = { host: listenAddress, port: identityPort, flag: '--identity-port' };
   const onRefused = (reason: string) => deps.logger.debug('identity: a connection was refused', { reason });
   const listener = await listenTls(server, place, { identity, requireCertificate: false, onRefused });
-  deps.logger.info('identity service for join tokens', { address: `${listenAddress}:${listener.port}` });
+  deps.logger.info('identity service for sidecars with a token', { address: `${listenAddress}:${listener.port}` });
   return {
     port: listener.port,
     close() {
