@@ -52,7 +52,7 @@ export function loadRow(spec: LoadSpec): Row {
               continue;
             }
             samples.set(subject.name, [...(samples.get(subject.name) ?? []), sample]);
-            options.say(`${spec.name} ${round + 1}/${options.rounds} ${subject.name}: ${Math.round(sample.rps ?? 0)} requests/s`);
+            options.say(`${spec.name} ${round + 1}/${options.rounds} ${subject.name}: ${speed(sample)}`);
           }
         }
       } finally {
@@ -64,6 +64,9 @@ export function loadRow(spec: LoadSpec): Row {
 }
 
 /** A subject that cannot do a row is reported and left out; the others are still worth measuring. */
+const speed = ({ rps, errors }: Sample) =>
+  `${Math.round(rps ?? 0)} requests/s${errors > 0 ? `, ${errors} ERRORS: no figure of speed` : ''}`;
+
 async function startOne(spec: LoadSpec, subject: Subject, options: RunOptions): Promise<Running | undefined> {
   let one: Running | undefined;
   try {
