@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { deferred, withDeadline } from '../../src/lib/async.js';
+import { deferred, sleep, withDeadline } from '../../src/lib/async.js';
 import { createRig, type EnvoyRig, type Handler, type RigSidecar } from '../support/envoy-rig.js';
+import { eventually } from '../support/eventually.js';
 
 /** Real Envoys: bodies flow through two of them as they come, in either direction, however long. */
 
@@ -30,7 +31,7 @@ const digestOf = async (body: AsyncIterable<Buffer>) => {
 let heard = deferred<string>();
 const app: Handler = (incoming, response) => {
   if (incoming.url === '/upload') void digestOf(incoming).then((digest) => response.end(digest));
-  else if (incoming.url === '/download') void pipeline(Readable.from(chunks(SIZE)), response);
+  else if (incoming.url === '/download') pipeline(Readable.from(chunks(SIZE)), response).catch(() => {});
   else if (incoming.url === '/events') {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: 1\n\n');
@@ -76,6 +77,25 @@ it('100 MB down, also to a slow reader, without either Envoy holding it', async 
   const held = Math.max(await memoryMib(caller), await memoryMib(target)) - before;
   expect(held).toBeLessThan(10);
   expect(await digestOf(response)).toBe(await digestOf(Readable.from(chunks(SIZE))));
+});
+
+it('readers that have stopped hold up no call beside them', async () => {
+  const stopped = Array.from({ length: 40 }, () => open('/download', 'GET'));
+  for (const { outgoing } of stopped) outgoing.on('error', () => {}).end();
+  await Promise.all(stopped.map(({ answered }) => answered));
+  // Until nothing flows any more: every one of them has filled what there is for it.
+  await eventually(async () => {
+    const before = await memoryMib(target);
+    await sleep(100);
+    expect(Math.abs((await memoryMib(target)) - before)).toBeLessThan(0.05);
+  });
+  for (let call = 0; call < 20; call++) {
+    const { outgoing, answered } = open('/beside', 'POST');
+    outgoing.end('now');
+    const response = await withDeadline(answered, 2000, `call ${call}`);
+    expect((await response.toArray()).join('')).toBe('done');
+  }
+  for (const { outgoing } of stopped) outgoing.destroy();
 });
 
 it('the first bytes of an upload arrive while the rest is still to come', async () => {

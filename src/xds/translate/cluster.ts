@@ -19,7 +19,7 @@ import {
 import type { AppRef } from '../../model/traffic/route.js';
 import type { Resource } from '../resource.js';
 import { messageTypes, pack } from './any.js';
-import { http1, http2 } from './http-options.js';
+import { BUFFER_BYTES, http1, http2, http2BetweenSidecars } from './http-options.js';
 import { meshService } from './mesh-service.js';
 import { upstreamTls } from './mtls.js';
 import { makeResource } from './resource.js';
@@ -30,7 +30,6 @@ import { ads, duration, pipe, tcp } from './values.js';
 const LIMITS = CircuitBreakers.fromPartial({
   thresholds: [{ maxConnections: 65_536, maxRequests: 65_536, maxPendingRequests: 16_384, maxRetries: 1024 }],
 });
-const BUFFER_BYTES = 256 * 1024;
 /**
  * Connecting includes the TLS handshake. When a machine is so busy that handshakes take a second, giving up and starting anew makes it
  * worse: a thousand requests a second while sidecars started opened circuit breakers that way.
@@ -40,20 +39,16 @@ const CONNECT_MS = { sidecar: 3000, local: 1000 };
 /** How long an idle connection is kept. Always less than the other side keeps it, or requests race with its close. */
 const IDLE_MS = { sidecar: 300_000, service: 30_000, app: 1000 };
 
-/** Between sidecars a call keeps the protocol that it came with: HTTP/1.1 is cheapest for Envoy, and gRPC needs HTTP/2. */
-const betweenSidecars = () =>
-  protocolOptions(
-    { $case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } },
-    IDLE_MS.sidecar,
-  );
-
 /**
  * @param traffic what callers' policies say about the app
  * @returns the cluster of all instances of an app, or of one version of it; which they are comes as EDS
  */
 export function appClusterResource(app: AppRef, profile: MeshProfile, traffic?: ClusterTraffic): Resource {
   const name = refCluster(app);
-  const cluster = { ...baseApp, name, ...(profile.service ? meshService(app, profile.service) : security(profile, [app])) };
+  const { service } = profile;
+  const cluster = service
+    ? { ...baseApp, name, ...meshService(app, service), ...asItCame }
+    : { ...baseApp, name, ...security(profile, [app]) };
   return makeResource(messageTypes.cluster, name, traffic ? steerCluster(cluster, traffic) : cluster);
 }
 
@@ -130,6 +125,10 @@ const common = (options: HttpProtocolOptions, connectMs: number) => ({
   connectTimeout: duration(connectMs),
   perConnectionBufferLimitBytes: BUFFER_BYTES,
   circuitBreakers: LIMITS,
+  ...protocol(options),
+});
+
+const protocol = (options: HttpProtocolOptions): Pick<Cluster, 'typedExtensionProtocolOptions'> => ({
   typedExtensionProtocolOptions: {
     'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(messageTypes.httpProtocolOptions, options),
   },
@@ -145,11 +144,24 @@ const explicit = (protocolConfig: Explicit): UpstreamProtocol => ({ $case: 'expl
 const protocolOptions = (upstreamProtocolOptions: UpstreamProtocol, idleMs: number): HttpProtocolOptions =>
   HttpProtocolOptions.fromPartial({ commonHttpProtocolOptions: { idleTimeout: duration(idleMs) }, upstreamProtocolOptions });
 
+/** What another mesh's proxy or service speaks is not known here, and an actor's host may be this one, whose filter service takes HTTP/1.1. */
+const asItCame = protocol(
+  protocolOptions(
+    { $case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } },
+    IDLE_MS.sidecar,
+  ),
+);
+
+const betweenSidecars = protocolOptions(
+  explicit({ $case: 'http2ProtocolOptions', value: http2BetweenSidecars }),
+  IDLE_MS.sidecar,
+);
+
 // Spread for each app: fromPartial copies deeply, and there may be thousands.
 const baseEds = Cluster.fromPartial({
   clusterDiscoveryType: { $case: 'type', value: Cluster_DiscoveryType.EDS },
   edsClusterConfig: { edsConfig: ads },
-  ...common(betweenSidecars(), CONNECT_MS.sidecar),
+  ...common(betweenSidecars, CONNECT_MS.sidecar),
 });
 
 // Only when every instance is unwell do they all get traffic again; at the default of 50 % half of them would be enough.
@@ -162,6 +174,7 @@ const baseApp = Cluster.fromPartial({
 // No panic: a host that is not in the table must not get another host's actors.
 const baseActor = Cluster.fromPartial({
   ...baseEds,
+  ...asItCame,
   lbPolicy: Cluster_LbPolicy.MAGLEV,
   commonLbConfig: { healthyPanicThreshold: { value: 0 } },
 });

@@ -20,18 +20,13 @@ import type { AppSettings } from './app-settings.js';
 import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
 import { filterChain, localReplies } from './filters/index.js';
 import type { Direction } from './filters/module.js';
-import { http1, http2 } from './http-options.js';
+import { BUFFER_BYTES, http1, http2, http2BetweenSidecars } from './http-options.js';
 import { inboundTls } from './mtls.js';
 import { certifiedCaller, peerFilters } from './peer.js';
 import { makeResource } from './resource.js';
 import { b3Reading, connectionTracing } from './tracing.js';
 import { ads, duration, pipe, tcp } from './values.js';
 
-/**
- * What a slow reader may make Envoy hold for a stream. Also how much of a body Envoy copies for a retry while it streams on: beyond it the
- * copy is dropped and nothing is tried again. No body is ever held back.
- */
-const BUFFER_BYTES = 256 * 1024;
 const IDLE_CONNECTION_MS = 3_600_000;
 const HEADERS_MS = 30_000;
 
@@ -112,6 +107,7 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
     },
     localReplyConfig: localReplies(context),
     httpFilters: filterChain(context),
+    http2ProtocolOptions: direction === 'inbound' ? http2BetweenSidecars : http2,
     earlyHeaderMutationExtensions: [...earlyHeaders, ...(direction === 'api' ? b3Reading(instance, settings) : [])],
     accessLog: accessLogs(direction, settings),
     ...connectionTracing(instance, settings),
@@ -149,7 +145,6 @@ const baseManager = HttpConnectionManager.fromPartial({
   ...untouched,
   ...streaming,
   httpProtocolOptions: { ...http1, acceptHttp10: true, defaultHostForHttp10: 'localhost' },
-  http2ProtocolOptions: http2,
   // Addresses are told by early-headers.ts. Envoy's own way adds x-envoy-external-address, and this host's address for loopback.
   useRemoteAddress: false,
   // Else a client's x-forwarded-proto would become the scheme that a gRPC app sees.

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import type { ServerResponse } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { envoyAdmin } from '../../../src/agent/envoy/admin.js';
@@ -9,15 +10,23 @@ import { eventually } from '../../support/eventually.js';
 import { createMesh, type Mesh, type SidecarProcess, traffic } from '../../support/mesh.js';
 
 const TTL_MS = 6_000;
+/** As many as share a connection between sidecars. */
+const CALLS_A_CONNECTION = 16;
 
 let mesh: Mesh;
 let caller: SidecarProcess;
 let chat: Chat;
+/** Answers that the app owes until the load stops. */
+const held: ServerResponse[] = [];
+let holding = false;
 const closers: (() => void)[] = [];
 
 beforeAll(async () => {
   mesh = await createMesh({ controlPlane: ['--workload-cert-ttl', `${TTL_MS / 1000}s`] });
-  const appPort = await mesh.app((_request, response) => setTimeout(() => response.end('hello'), 20));
+  const appPort = await mesh.app(({ url }, response) => {
+    if (holding && url === '/held') held.push(response);
+    else setTimeout(() => response.end('hello'), 20);
+  });
   const echo = await startEchoApp();
   closers.push(echo.close);
   const orders = await mesh.sidecar({ appId: 'orders', appPort });
@@ -34,7 +43,7 @@ afterAll(async () => {
   await mesh.close();
 });
 
-const url = () => `${caller.api}/v1.0/invoke/orders/method/x`;
+const url = (path = 'x') => `${caller.api}/v1.0/invoke/orders/method/${path}`;
 
 async function status(): Promise<Extract<MtlsStatus, { enabled: true }>> {
   const { text } = await mesh.world.run(['mtls', '-o', 'json']);
@@ -43,16 +52,20 @@ async function status(): Promise<Extract<MtlsStatus, { enabled: true }>> {
 const serials = async () => (await status()).certificates.map(({ serial }) => serial).sort();
 
 /**
- * One caller more every 400 ms, each waiting for its answers: Envoy opens one connection more to the other Envoy for each, so there are
- * handshakes all the time, with old and new certificates on either side.
+ * Every 400 ms one caller more, and so many calls whose answer comes at the end that Envoy must open one connection more to the other
+ * Envoy: there are handshakes all the time, with old and new certificates on either side, and calls that outlive their certificates.
  */
 function growingLoad(): ReturnType<typeof traffic> {
   const parts = [traffic(url(), 1)];
-  const timer = setInterval(() => parts.push(traffic(url(), 1)), 400);
+  holding = true;
+  const timer = setInterval(() => parts.push(traffic(url(), 1), traffic(url('held'), CALLS_A_CONNECTION)), 400);
   return {
     async stop() {
       clearInterval(timer);
-      const ends = await Promise.all(parts.map((part) => part.stop()));
+      const stopped = parts.map((part) => part.stop());
+      holding = false;
+      for (const response of held.splice(0)) response.end('hello');
+      const ends = await Promise.all(stopped);
       return { good: ends.reduce((sum, { good }) => sum + good, 0), bad: ends.flatMap(({ bad }) => bad) };
     },
   };
