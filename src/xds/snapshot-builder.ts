@@ -1,6 +1,7 @@
 import { appKey, type Instance } from '../model/instance.js';
 import type { MeshModel } from '../model/mesh-model.js';
 import type { NodeIdentity } from '../model/names.js';
+import { createCountedRoutes } from './counted-routes.js';
 import { LayeredMap, type Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Snapshot } from './resource.js';
@@ -49,6 +50,7 @@ interface EnvoyParts {
 export function createSnapshotBuilder(): SnapshotBuilder {
   const shared = createSharedBuilder();
   const service = createServiceBuilder();
+  const counted = createCountedRoutes();
   const nodes = new Map<string, NodeState>();
   let current: MeshModel | undefined;
   let byId = new Map<string, Instance>();
@@ -72,7 +74,8 @@ export function createSnapshotBuilder(): SnapshotBuilder {
         const common = shared.forCaller(model, instance);
         const settings = appSettings(model, instance, before?.envoy?.settings);
         envoy = envoyParts(instance, { settings, shared: common }, before?.envoy);
-        snapshot = envoySnapshot(envoy, common, before?.snapshots.envoy);
+        const routes = counted(common.routes, settings.spec);
+        snapshot = envoySnapshot(envoy, { ...common, routes }, before?.snapshots.envoy);
       } else snapshot = service.build(model, instance, before?.snapshots.service);
       nodes.set(node.instanceId, { envoy, snapshots: { ...before?.snapshots, [node.role]: snapshot } });
       return snapshot;
@@ -93,7 +96,7 @@ function envoyParts(instance: Instance, { settings, shared }: Surroundings, befo
       named([...localClusters(instance), ...filterClusters(instance, settings), ...spanClusters(instance, settings)]),
     ),
     listeners: stable(before?.listeners, named(listeners(instance, settings))),
-    routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance)] : [])),
+    routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance, settings.spec)] : [])),
   };
 }
 

@@ -36,8 +36,9 @@ export function targetOf({ labels }: EnvoySample): Target | undefined {
 }
 
 /** `2xx` of the series that count answers by class of status. */
-export const statusClass = ({ name }: EnvoySample): string | undefined => /^(?:up|down)stream_rq_([1-5]xx)$/.exec(name)?.[1];
+export const statusClass = ({ name }: EnvoySample): string | undefined =>
+  /^(?:vcluster_)?(?:up|down)stream_rq_([1-5]xx)$/.exec(name)?.[1];
 
 /** The suffix of a part of a histogram of milliseconds. */
 export const timePart = ({ name }: EnvoySample): string | undefined =>
-  /^(?:up|down)stream_rq_time(_bucket|_sum|_count)$/.exec(name)?.[1];
+  /^(?:vcluster_)?(?:up|down)stream_rq_time(_bucket|_sum|_count)$/.exec(name)?.[1];

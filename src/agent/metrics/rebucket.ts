@@ -44,7 +44,7 @@ function bucketsOf(base: Base, bins: readonly Bin[], bounds: readonly number[]):
 
 /** As its other formats name it. */
 function seriesOf(name: string): Base | undefined {
-  const [, cluster] = /^cluster\.(.+)\.upstream_rq_time$/.exec(name) ?? [];
+  const [, cluster] = /^cluster\.(.+)(?<!\.(?:external|internal|canary))\.upstream_rq_time$/.exec(name) ?? [];
   if (cluster) return { kind: 'cluster', name: 'upstream_rq_time_bucket', labels: { envoy_cluster_name: cluster } };
   const [, listener] = /^http\.(.+)\.downstream_rq_time$/.exec(name) ?? [];
   if (listener) return { kind: 'http', name: 'downstream_rq_time_bucket', labels: { envoy_http_conn_manager_prefix: listener } };

@@ -54,8 +54,7 @@ export interface MetricsSettings {
 /** @returns what is in force; of two documents' parts that under `metrics` counts, as in Dapr */
 export function metricsSettings({ metrics, metric }: WithMetrics): MetricsSettings {
   const http = metrics?.http ?? metric?.http;
-  const buckets = metrics?.latencyDistributionBuckets ?? metric?.latencyDistributionBuckets ?? [];
-  const rules = metrics?.rules ?? [];
+  const buckets = firstFilled(metrics?.latencyDistributionBuckets, metric?.latencyDistributionBuckets);
   return {
     enabled: (metrics?.enabled ?? metric?.enabled) !== false,
     recordErrorCodes: (metrics?.recordErrorCodes ?? metric?.recordErrorCodes) === true,
@@ -63,9 +62,12 @@ export function metricsSettings({ metrics, metric }: WithMetrics): MetricsSettin
     excludeVerbs: http?.excludeVerbs === true,
     paths: (http?.pathMatching ?? []).map(pathTemplate).sort(compareTemplates),
     latencyBuckets: buckets.length > 0 ? buckets : LATENCY_BUCKETS,
-    rules: rules.length > 0 ? rules : (metric?.rules ?? []),
+    rules: firstFilled(metrics?.rules, metric?.rules),
   };
 }
+
+const firstFilled = <T>(...lists: (readonly T[] | null | undefined)[]): readonly T[] =>
+  lists.find((list) => list && list.length > 0) ?? [];
 
 /** @returns whether the series are wanted */
 export const metricsEnabled = ({ metrics, metric }: WithMetrics): boolean => (metrics?.enabled ?? metric?.enabled) !== false;

@@ -6,6 +6,8 @@ import { Relabeling, type Sample } from './relabeling.js';
 
 /** Topics and actor types are named by traffic, so there may be no more of them than this. */
 const MAX_NAMED_BY_TRAFFIC = 200;
+/** Operations by verb and status; paths of traffic, where they are asked for. */
+const MAX_HTTP = 300;
 
 /**
  * Dapr's documented series (reference §8) of what the filter service does. Labels hold operation names, component names and such, never a
@@ -63,11 +65,11 @@ export function createSidecarMetrics(appId: string) {
       settings = given;
     },
     http: {
-      requests: counter('http_server_request_count', 'HTTP API requests', http),
-      responses: counter('http_server_response_count', 'HTTP API answers', http),
-      latency: latency('http_server_latency', 'HTTP API, milliseconds from request to answer', http),
-      requestBytes: bytes('http_server_request_bytes', 'HTTP API, bytes of request bodies', http),
-      responseBytes: bytes('http_server_response_bytes', 'HTTP API, bytes of answers with their heads', http),
+      requests: counter('http_server_request_count', 'HTTP API requests', http, MAX_HTTP),
+      responses: counter('http_server_response_count', 'HTTP API answers', http, MAX_HTTP),
+      latency: latency('http_server_latency', 'HTTP API, milliseconds from request to answer', http, MAX_HTTP),
+      requestBytes: bytes('http_server_request_bytes', 'HTTP API, bytes of request bodies', http, MAX_HTTP),
+      responseBytes: bytes('http_server_response_bytes', 'HTTP API, bytes of answers with their heads', http, MAX_HTTP),
     },
     grpc: {
       completed: counter('grpc_io_server_completed_rpcs', 'gRPC API calls', rpc),
@@ -77,9 +79,9 @@ export function createSidecarMetrics(appId: string) {
     },
     /** What the filter service asks of an app that speaks HTTP. */
     httpClient: {
-      completed: counter('http_client_completed_count', 'Requests to the app', http),
-      latency: latency('http_client_roundtrip_latency', 'Requests to the app, milliseconds until their answer', http),
-      sentBytes: bytes('http_client_sent_bytes', 'Requests to the app, bytes of their bodies', http.slice(0, 2)),
+      completed: counter('http_client_completed_count', 'Requests to the app', http, MAX_HTTP),
+      latency: latency('http_client_roundtrip_latency', 'Requests to the app, milliseconds until their answer', http, MAX_HTTP),
+      sentBytes: bytes('http_client_sent_bytes', 'Requests to the app, bytes of their bodies', http.slice(0, 2), MAX_HTTP),
       receivedBytes: bytes('http_client_received_bytes', 'Requests to the app, bytes of the bodies of answers', []),
     },
     /** What the filter service asks of an app that speaks gRPC. */

@@ -1,8 +1,9 @@
 import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
-import { Route } from '../../gen/envoy/config/route/v3/route_components.js';
+import { Route, type VirtualCluster } from '../../gen/envoy/config/route/v3/route_components.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import type { Matcher, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
 import type { Instance } from '../../model/instance.js';
+import type { WithMetrics } from '../../model/metrics/spec.js';
 import { HEADERS, LOCAL_APP_CLUSTER, ROUTES, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
 import type { Resource } from '../resource.js';
 import { messageTypes } from './any.js';
@@ -20,6 +21,7 @@ import {
   untargetedRoutes,
 } from './route-target.js';
 import { overwrite } from './values.js';
+import { virtualClusters } from './virtual-clusters.js';
 
 /** Under these paths is the sidecar's own API. */
 export const API_VERSIONS = ['/v1.0/', '/v1.0-alpha1/', '/v1.0-alpha2/', '/v1.0-beta1/'];
@@ -99,7 +101,7 @@ function byHeaders(
 }
 
 /** @returns what happens to a call that arrives for this instance, on the inbound and the self listener alike */
-export function inboundRoutes(instance: Instance): Resource {
+export function inboundRoutes(instance: Instance, spec: WithMetrics): Resource {
   const host = `${instance.appAddress || '127.0.0.1'}:${instance.appPort}`;
   // The app's own token has taken the place of whatever was sent under that name.
   const ownToken = Boolean(instance.localFiles?.appTokenFilter);
@@ -130,13 +132,19 @@ export function inboundRoutes(instance: Instance): Resource {
     const callback = { match: all, action: { $case: 'route', value: service } as const };
     routes.push(Route.fromPartial({ ...callback, requestHeadersToAdd: [overwrite(HEADERS.to, 'app-callback')] }));
   }
-  return makeRoutes(ROUTES.inbound, { routes });
+  return makeRoutes(ROUTES.inbound, { routes, virtualClusters: virtualClusters(spec, 'inbound') });
 }
 
 const exact = (value: string) =>
   ({ $case: 'stringMatch', value: { matchPattern: { $case: 'exact', value }, ignoreCase: false } }) as const;
 
-function makeRoutes(name: string, table: { routes: readonly Route[]; matcher?: Matcher }): Resource {
+interface Table {
+  readonly routes: readonly Route[];
+  readonly matcher?: Matcher;
+  readonly virtualClusters?: VirtualCluster[];
+}
+
+function makeRoutes(name: string, table: Table): Resource {
   const message = RouteConfiguration.fromPartial({
     name,
     virtualHosts: [
@@ -144,6 +152,7 @@ function makeRoutes(name: string, table: { routes: readonly Route[]; matcher?: M
         name,
         domains: ['*'],
         routes: [...table.routes],
+        virtualClusters: table.virtualClusters ?? [],
         // An inbound table has one upstream of each kind, on this host: there is nobody else to try.
         retryPolicy: table.matcher ? connectionRetry : undefined,
       },

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { type MeshSpec, meshProblem } from '../../mesh-profile.js';
+import { pathTemplateProblem } from '../../metrics/path-template.js';
+import { regexProblem } from '../../traffic/regex.js';
 import { strict } from '../problem.js';
 import { duration, list, nameValue, optional, resource, text } from '../schema.js';
 
@@ -26,12 +28,32 @@ const tracing = strict({
   ),
 });
 
+/** Each makes series, and a comparison for every call. */
+const MAX_PATHS = 50;
+const path = z.string().superRefine((value, context) => {
+  const problem = pathTemplateProblem(value);
+  if (problem) context.addIssue({ code: 'custom', message: problem });
+});
+const expression = z.string().superRefine((value, context) => {
+  const problem = regexProblem(value);
+  if (problem) context.addIssue({ code: 'custom', message: problem });
+});
+const ascending = (values: readonly number[]) => values.every((value, index) => index === 0 || value > (values[index - 1] ?? 0));
+
 const metrics = strict({
   enabled: flag,
   recordErrorCodes: flag,
-  http: optional(strict({ increasedCardinality: flag, pathMatching: list(z.string()), excludeVerbs: flag })),
-  latencyDistributionBuckets: list(z.number().min(0)),
-  rules: list(strict({ name: text, labels: list(strict({ name: text, regex: optional(z.record(z.string(), z.string())) })) })),
+  http: optional(
+    strict({
+      increasedCardinality: flag,
+      pathMatching: list(path).refine((all) => all.length <= MAX_PATHS, {
+        error: `has more than ${MAX_PATHS} paths; put some together with {wildcards}`,
+      }),
+      excludeVerbs: flag,
+    }),
+  ),
+  latencyDistributionBuckets: list(z.number().min(0)).refine(ascending, { error: 'must grow from one to the next; sort them' }),
+  rules: list(strict({ name: text, labels: list(strict({ name: text, regex: optional(z.record(z.string(), expression)) })) })),
   workflow: optional(z.record(z.string(), z.unknown())),
 });
 

@@ -2,6 +2,7 @@ import { Router } from '../../../gen/envoy/extensions/filters/http/router/v3/rou
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import { metricsEnabled } from '../../../model/metrics/spec.js';
 import { messageTypes, pack } from '../any.js';
+import { countsPaths } from '../virtual-clusters.js';
 import type { FilterModule } from './module.js';
 
 // The app's answer comes back as it is: no x-envoy headers of ours.
@@ -14,11 +15,12 @@ const router = (dynamicStats: boolean) =>
     },
   });
 
-/** Counts answers by status and their time, which costs CPU: only at the caller, whose series have no other source. */
+/** Counts answers by status and their time, which costs CPU: only at the caller, whose series have no other source, and where paths are counted. */
 const counting = router(true);
 const silent = router(false);
 
 /** Sends the request on; always last. */
 export const routerFilter: FilterModule = {
-  chain: ({ direction, settings }) => (direction === 'api' && metricsEnabled(settings.spec) ? counting : silent),
+  chain: ({ direction, settings: { spec } }) =>
+    (direction === 'api' && metricsEnabled(spec)) || countsPaths(spec) ? counting : silent,
 };
