@@ -6,7 +6,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { watchAppHealth } from './app-health.js';
 import { waitForApp } from './app-wait.js';
 import type { AttachClient } from './attach-client.js';
-import { logCall } from './envoy/call-log.js';
+import { logCall, middlewareLog } from './envoy/call-log.js';
 import type { FilterService } from './filter-service.js';
 import { createHealth, type Health } from './health.js';
 import { findIdentityService } from './identity/discover.js';
@@ -96,7 +96,9 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   undo.add(sdsSocket.close);
   // Of calls that Envoy routes; with --enable-api-logging none goes to Envoy unseen.
   let apiLog: FilterService['apiLog'] = () => undefined;
-  const takeCall = (line: string) => line.startsWith(CALL_MARK) && (options.apiLogging || logCall(line, logger, apiLog() ?? {}));
+  const takeFailure = middlewareLog(logger);
+  const takeCall = (line: string) =>
+    line.startsWith(CALL_MARK) ? options.apiLogging || logCall(line, logger, apiLog() ?? {}) : takeFailure(line);
   const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal, mtls, takeCall });
   undo.add(envoy.stop);
   envoy.failed.catch(failed.reject);

@@ -14,3 +14,6 @@ export const logsCalls = ({ logging }: LoggingSpec): boolean => logging?.apiLogg
 
 /** What Envoy writes for a call, and the sidecar reads: fields with tabs between, the path last, since clients choose it. */
 export const CALL_MARK = 'api-call';
+
+/** What Envoy writes when it has refused a call because a middleware module failed: which modules it may have been, status, Envoy's reason. */
+export const MIDDLEWARE_MARK = 'middleware-failed';

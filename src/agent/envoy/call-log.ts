@@ -1,4 +1,4 @@
-import { type ApiLogSpec, CALL_MARK } from '../../model/access-log.js';
+import { type ApiLogSpec, CALL_MARK, MIDDLEWARE_MARK } from '../../model/access-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 /** One line of Envoy's access log (src/xds/translate/access-log.ts). */
@@ -23,4 +23,24 @@ export function logCall(line: string, logger: Logger, { obfuscateURLs, omitHealt
 export function hidden(method: string, path: string): string {
   const [, version = '', block = ''] = path.split('/');
   return `${method} /${version}/${block}`;
+}
+
+const FAILED = new RegExp(`^${MIDDLEWARE_MARK}\\t([^\\t]*)\\t(\\d*)\\t([^\\t]*)$`);
+/** A module that always fails must not fill the log. */
+const LOG_EVERY_MS = 1000;
+
+/** @returns takes a line about a call that was refused since a module of middleware failed: true when it was one */
+export function middlewareLog(logger: Logger, now: () => number = () => performance.now()): (line: string) => boolean {
+  let loggedAt = Number.NEGATIVE_INFINITY;
+  let unlogged = 0;
+  return (line) => {
+    const [, middleware = '', status = '', reason = ''] = FAILED.exec(line) ?? [];
+    if (middleware === '') return false;
+    unlogged += 1;
+    if (now() - loggedAt < LOG_EVERY_MS) return true;
+    loggedAt = now();
+    logger.error('a middleware failed, and calls were refused', { middleware, status, reason, calls: unlogged });
+    unlogged = 0;
+    return true;
+  };
 }

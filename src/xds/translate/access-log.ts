@@ -1,33 +1,48 @@
-import { AccessLog } from '../../gen/envoy/config/accesslog/v3/accesslog.js';
+import { AccessLog, type AccessLogFilter } from '../../gen/envoy/config/accesslog/v3/accesslog.js';
 import { StdoutAccessLog } from '../../gen/envoy/extensions/access_loggers/stream/v3/stream.js';
-import { CALL_MARK, logsCalls } from '../../model/access-log.js';
+import { CALL_MARK, logsCalls, MIDDLEWARE_MARK } from '../../model/access-log.js';
 import { messageTypes, pack } from './any.js';
-import type { AppSettings } from './app-settings.js';
-import type { Direction } from './filters/module.js';
+import { refusedByModule } from './filters/middleware/ext-proc.js';
+import type { FilterContext } from './filters/module.js';
+import { modulesAt } from './filters/pipeline.js';
 
 /** The path without its query, which may hold tokens. */
 const LINE = `${CALL_MARK}\t%REQ(:METHOD)%\t%UPSTREAM_CLUSTER_RAW%\t%REQ(content-type)%\t%RESPONSE_CODE%\t%PATH(NQ)%\n`;
 
 /** To standard output, which is a pipe to the sidecar: it writes the line into its own log, where the filter service's stand too. */
-const toSidecar = AccessLog.fromPartial({
-  name: 'weft.calls',
-  configType: {
-    $case: 'typedConfig',
-    value: pack(
-      messageTypes.stdoutAccessLog,
-      StdoutAccessLog.fromPartial({
-        accessLogFormat: {
-          $case: 'logFormat',
-          value: {
-            format: { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: LINE } } },
-            omitEmptyValues: true,
+const toSidecar = (line: string, filter?: AccessLogFilter): AccessLog =>
+  AccessLog.fromPartial({
+    name: 'weft.calls',
+    filter,
+    configType: {
+      $case: 'typedConfig',
+      value: pack(
+        messageTypes.stdoutAccessLog,
+        StdoutAccessLog.fromPartial({
+          accessLogFormat: {
+            $case: 'logFormat',
+            value: {
+              format: { $case: 'textFormatSource', value: { specifier: { $case: 'inlineString', value: line } } },
+              omitEmptyValues: true,
+            },
           },
-        },
-      }),
-    ),
-  },
-});
+        }),
+      ),
+    },
+  });
+const calls = toSidecar(LINE);
 
-/** @returns the access logs of a listener: of calls that the app makes, when its Configuration wants them */
-export const accessLogs = (direction: Direction, { spec }: AppSettings): AccessLog[] =>
-  direction === 'api' && logsCalls(spec) ? [toSidecar] : [];
+const failed = (modules: readonly string[]): AccessLog => {
+  const names = modules.map((name) => name.replace(/[^\w.-]/g, '_')).join(',');
+  return toSidecar(`${MIDDLEWARE_MARK}\t${names}\t%RESPONSE_CODE%\t%RESPONSE_CODE_DETAILS%\n`, refusedByModule);
+};
+
+/**
+ * @returns the access logs of a listener: of calls that the app makes, when its Configuration wants them, and of calls that a failing
+ * module of middleware refused, where there is one
+ */
+export function accessLogs(context: FilterContext): AccessLog[] {
+  const { direction, settings } = context;
+  const modules = modulesAt(context);
+  return [...(direction === 'api' && logsCalls(settings.spec) ? [calls] : []), ...(modules.length > 0 ? [failed(modules)] : [])];
+}

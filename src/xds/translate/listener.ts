@@ -109,7 +109,7 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
     httpFilters: filterChain(context),
     http2ProtocolOptions: direction === 'inbound' ? http2BetweenSidecars : http2,
     earlyHeaderMutationExtensions: [...earlyHeaders, ...(direction === 'api' ? b3Reading(instance, settings) : [])],
-    accessLog: accessLogs(direction, settings),
+    accessLog: accessLogs(context),
     ...connectionTracing(instance, settings),
   };
 }

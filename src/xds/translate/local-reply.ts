@@ -45,12 +45,7 @@ export interface Rewording {
 
 /** @returns what rewords the answers of a filter of our chain; an app's own answers are never touched */
 export function reword({ from, to, body, grpc }: Rewording): ResponseMapper {
-  const status: AccessLogFilter = {
-    filterSpecifier: {
-      $case: 'statusCodeFilter',
-      value: { comparison: { op: ComparisonFilter_Op.EQ, value: { defaultValue: from, runtimeKey: 'weft.reworded_status' } } },
-    },
-  };
+  const status = hasStatus(from);
   return ResponseMapper.fromPartial({
     filter: grpc === undefined ? status : all(status, grpc ? isGrpc : isNotGrpc),
     ...(to === undefined ? {} : { statusCode: to }),
@@ -58,11 +53,21 @@ export function reword({ from, to, body, grpc }: Rewording): ResponseMapper {
   });
 }
 
+/** @returns an access log filter for one status */
+export const hasStatus = (code: number): AccessLogFilter => ({
+  filterSpecifier: {
+    $case: 'statusCodeFilter',
+    value: { comparison: { op: ComparisonFilter_Op.EQ, value: { defaultValue: code, runtimeKey: 'weft.reworded_status' } } },
+  },
+});
+
 /** An answer that is known by why it was given (Envoy's response code details). */
 export interface DetailedRewording {
   /** All of the details, or how they begin. */
   readonly details?: string;
   readonly prefix?: string;
+  /** RE2, of which a part of the details is enough. */
+  readonly pattern?: string;
   /** CEL; what else must hold. */
   readonly when?: string;
   readonly status: number;
@@ -70,17 +75,23 @@ export interface DetailedRewording {
 }
 
 /** @returns as {@link reword}, for one filter where several answer with the same status */
-export function byDetails({ details, prefix, when, status, body }: DetailedRewording): ResponseMapper {
-  const expression =
-    details === undefined
-      ? `response.code_details.startsWith(${JSON.stringify(prefix)})`
-      : `response.code_details == ${JSON.stringify(details)}`;
+export function byDetails({ details, prefix, pattern, when, status, body }: DetailedRewording): ResponseMapper {
+  const expression = pattern === undefined ? detailsAre(details, prefix) : detailsMatch(pattern);
   return ResponseMapper.fromPartial({
-    filter: celFilter(`has(response.code_details) && ${expression}${when === undefined ? '' : ` && ${when}`}`),
+    filter: celFilter(`${expression}${when === undefined ? '' : ` && ${when}`}`),
     statusCode: status,
     bodyFormatOverride: bodyFormat(body),
   });
 }
+
+/** @returns CEL for answers whose details match */
+export const detailsMatch = (pattern: string): string =>
+  `has(response.code_details) && response.code_details.matches(${JSON.stringify(pattern)})`;
+
+const detailsAre = (details: string | undefined, prefix: string | undefined): string =>
+  details === undefined
+    ? `has(response.code_details) && response.code_details.startsWith(${JSON.stringify(prefix)})`
+    : `has(response.code_details) && response.code_details == ${JSON.stringify(details)}`;
 
 /** @returns an access log filter for a CEL expression */
 export const celFilter = (expression: string): AccessLogFilter => ({

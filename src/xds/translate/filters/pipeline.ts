@@ -13,7 +13,7 @@ import { bearer } from './middleware/bearer.js';
 import { clientCredentials } from './middleware/client-credentials.js';
 import { closed } from './middleware/closed.js';
 import { compressor } from './middleware/compressor.js';
-import { extProc } from './middleware/ext-proc.js';
+import { extProc, moduleFailed } from './middleware/ext-proc.js';
 import type { Applied } from './middleware/module.js';
 import { oauth2 } from './middleware/oauth2.js';
 import { rateLimit } from './middleware/rate-limit.js';
@@ -26,7 +26,11 @@ import type { FilterContext, FilterModule } from './module.js';
  */
 export const pipelineFilter: FilterModule = {
   chain: (context) => places(context).map(({ applied, name }) => filter(name, applied, context)),
-  replies: (context) => places(context).flatMap(({ applied }) => applied.replies ?? []),
+  replies(context) {
+    const modules = modulesAt(context);
+    const own = places(context).flatMap(({ applied }) => applied.replies ?? []);
+    return modules.length > 0 ? [...own, moduleFailed(modules)] : own;
+  },
   clusters(instance, settings) {
     const { http, app } = settings.pipelines;
     const steps = [...http, ...appSteps(instance, app)].filter(isBuilt);
@@ -37,19 +41,26 @@ export const pipelineFilter: FilterModule = {
   },
 };
 
+/** @returns the names of the modules that calls pass on a listener */
+export const modulesAt = (context: FilterContext): readonly string[] =>
+  stepsAt(context).flatMap((step) => (isBuilt(step) && step.middleware.kind === 'ext-proc' ? [step.handler.name] : []));
+
 const HTTP_API: ReadonlySet<string> = new Set([LISTENERS.apiHttp, LISTENERS.door]);
 const GRPC = new Set(['grpc', 'grpcs']);
 
 function places(context: FilterContext): readonly { readonly applied: Applied; readonly name: string }[] {
-  const { instance, settings, direction, listener } = context;
-  const isApi = HTTP_API.has(listener);
-  const steps = direction === 'inbound' ? appSteps(instance, settings.pipelines.app) : isApi ? settings.pipelines.http : [];
+  const { listener } = context;
   const knowsClients = listener === LISTENERS.apiHttp || listener === LISTENERS.inbound;
-  return steps.flatMap((step, index) => {
+  return stepsAt(context).flatMap((step, index) => {
     const name = `weft.middleware.${index}.${step.handler.name}`;
     if (isBuilt(step)) return [{ applied: apply(step, name, knowsClients), name }];
     return step.closed ? [{ applied: closed(step), name }] : [];
   });
+}
+
+function stepsAt({ instance, settings, direction, listener }: FilterContext): readonly Step[] {
+  if (direction === 'inbound') return appSteps(instance, settings.pipelines.app);
+  return HTTP_API.has(listener) ? settings.pipelines.http : [];
 }
 
 const appSteps = ({ appProtocol }: Instance, steps: readonly Step[]) => (GRPC.has(appProtocol) ? [] : steps);

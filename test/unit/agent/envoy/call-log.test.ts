@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { logCall } from '../../../../src/agent/envoy/call-log.js';
+import { logCall, middlewareLog } from '../../../../src/agent/envoy/call-log.js';
 import type { Logger } from '../../../../src/telemetry/logger.js';
 
 function logged(line: string, spec = {}): unknown[] {
@@ -21,4 +21,20 @@ it('leaves out health checks, or what clients put into a path, when asked', () =
   expect(logged(line('GET', 'local|service-http', '', '204', '/v1.0/healthz'), { omitHealthChecks: true })).toEqual([]);
   const [first] = logged(line('GET', 'app|default|shop', '', '200', '/secret'), { obfuscateURLs: true });
   expect(first).toMatchObject(['HTTP API Called', { method: 'GET /v1.0/invoke' }]);
+});
+
+it('names the middleware whose failure refused calls, once a second and how many', () => {
+  const seen: unknown[] = [];
+  let now = 0;
+  const take = middlewareLog({ error: (_: string, fields: object) => seen.push(fields) } as unknown as Logger, () => now);
+  const failure = 'middleware-failed\ta,b\t503\tspurious_message';
+  for (let i = 0; i < 3; i += 1) expect(take(failure)).toBe(true);
+  now = 1000;
+  expect(take(failure)).toBe(true);
+  expect(take('another line')).toBe(false);
+  const fields = { middleware: 'a,b', status: '503', reason: 'spurious_message' };
+  expect(seen).toEqual([
+    { ...fields, calls: 1 },
+    { ...fields, calls: 3 },
+  ]);
 });
