@@ -3,16 +3,18 @@ import { Component, type ComponentResiliency } from '../gen/weft/config/v1/confi
 import { deferred, withDeadline } from '../lib/async.js';
 import { type Clock, systemClock } from '../lib/clock.js';
 import { isTruthy } from '../lib/duration.js';
+import type { Caller } from './caller.js';
 import type { ComponentDeps } from './component.js';
 import { type HostedComponent, loadComponent } from './component-loader.js';
 import { loadRounds, takesSecrets } from './component-order.js';
 import { ComponentRetries } from './component-retries.js';
 import type { SecretResolver } from './component-spec.js';
-import { type Block, type ComponentTypes, componentType, POLICY_TYPE } from './component-types.js';
+import { type Block, type BlockComponents, type ComponentTypes, componentType, POLICY_TYPE } from './component-types.js';
 import type { ConfigChange, ConfigSource } from './config-source.js';
 import { ComponentPolicies } from './resiliency/component-policies.js';
 import { resilientPubSub, resilientSecrets, resilientStore } from './resiliency/components.js';
 import type { ResiliencyObserver } from './resiliency/observer.js';
+import type { Policy } from './resiliency/policy.js';
 
 export type { HostedComponent } from './component-loader.js';
 
@@ -313,13 +315,10 @@ class Host implements ComponentHost {
 
   #arm(key: string, hosted: HostedComponent): void {
     const { outbound, inbound } = this.#policies.of(key, { name: hosted.name, type: POLICY_TYPE[hosted.block] });
-    const { slot } = hosted;
     const armed = hosted as { -readonly [K in keyof HostedComponent]: HostedComponent[K] };
     armed.inbound = inbound;
-    if (!outbound) armed.component = slot.component;
-    else if (isBlock(hosted, 'state')) armed.component = resilientStore(hosted.slot.component, outbound, slot.retired);
-    else if (isBlock(hosted, 'secrets')) armed.component = resilientSecrets(hosted.slot.component, outbound, slot.retired);
-    else if (isBlock(hosted, 'pubsub')) armed.component = resilientPubSub(hosted.slot.component, outbound, slot.retired);
+    armed.component = outbound ? resilient(hosted, outbound, undefined) : hosted.slot.component;
+    armed.forCaller = outbound && ((caller) => resilient(hosted, outbound, caller));
   }
 
   #index(): void {
@@ -345,6 +344,14 @@ class Host implements ComponentHost {
     );
     await Promise.all(calls);
   }
+}
+
+function resilient(hosted: HostedComponent, policy: Policy, caller: Caller | undefined): BlockComponents[Block] {
+  const wanted = { signal: hosted.slot.retired, caller };
+  if (isBlock(hosted, 'state')) return resilientStore(hosted.slot.component, policy, wanted);
+  if (isBlock(hosted, 'secrets')) return resilientSecrets(hosted.slot.component, policy, wanted);
+  if (isBlock(hosted, 'pubsub')) return resilientPubSub(hosted.slot.component, policy, wanted);
+  return hosted.slot.component;
 }
 
 /** What became of one resource: a new entry, nothing to do (neither), or a failure. */

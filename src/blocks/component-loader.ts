@@ -2,6 +2,7 @@ import { messageOf } from '../errors.js';
 import type { Component } from '../gen/weft/config/v1/config.js';
 import { withDeadline } from '../lib/async.js';
 import { componentVersion } from '../model/middleware/pipeline.js';
+import type { Callable } from './caller.js';
 import type { ComponentFactory, ComponentSpec, LoadedComponent } from './component.js';
 import { ComponentSlot } from './component-slot.js';
 import { resolveSpec, type SpecContext, usesNamespace, withoutSecrets } from './component-spec.js';
@@ -18,6 +19,8 @@ export interface HostedComponent<B extends Block = Block> {
   readonly contentVersion: string;
   /** Under the component's outbound policy, if there is one; changes with it, so look it up for each use. */
   readonly component: BlockComponents[B];
+  /** See {@link Callable}. */
+  readonly forCaller?: Callable<BlockComponents[B]>['forCaller'];
   /** What the app is given runs under this policy. Changes as `component` does. */
   readonly inbound?: Policy | undefined;
   readonly slot: ComponentSlot<BlockComponents[B]>;

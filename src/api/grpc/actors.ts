@@ -5,6 +5,7 @@ import { checkName } from '../../blocks/invoke/paths.js';
 import { AppError, messageOf } from '../../errors.js';
 import type { InvokeActorRequest, TransactionalActorStateOperation } from '../../gen/dapr/proto/runtime/v1/actors.js';
 import { expireTime } from '../expire-time.js';
+import { callerOf } from './caller.js';
 import type { DaprMethods } from './methods.js';
 import { unary } from './unary.js';
 
@@ -18,14 +19,14 @@ export interface ActorMethodsDeps {
 export function actorMethods({ state, loopback }: ActorMethodsDeps): DaprMethods {
   return {
     invokeActor: unary(async (request) => ({ data: await invoke(loopback, request) })),
-    getActorState: unary(async ({ actorType, actorId, key }) => {
-      const entry = await state.get(checked(actorType, actorId), key);
+    getActorState: unary(async ({ actorType, actorId, key }, call) => {
+      const entry = await state.get(checked(actorType, actorId), key, callerOf(call));
       const metadata: Record<string, string> = {};
       if (entry?.expiresAtMs !== undefined) metadata.ttlExpireTime = expireTime(entry.expiresAtMs);
       return { data: entry?.value ?? Buffer.alloc(0), metadata };
     }),
-    executeActorStateTransaction: unary(async ({ actorType, actorId, operations }) => {
-      await state.transact(checked(actorType, actorId), operations.map(operationOf));
+    executeActorStateTransaction: unary(async ({ actorType, actorId, operations }, call) => {
+      await state.transact(checked(actorType, actorId), operations.map(operationOf), callerOf(call));
       return {};
     }),
   };

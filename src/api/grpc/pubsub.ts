@@ -1,5 +1,6 @@
 import type { PubSubService } from '../../blocks/pubsub/service.js';
 import type { BulkPublishRequest, BulkPublishResponse } from '../../gen/dapr/proto/runtime/v1/pubsub.js';
+import { callerOf } from './caller.js';
 import type { DaprMethods } from './methods.js';
 import { subscribeTopicEvents } from './subscribe.js';
 import { grpcTrace } from './trace.js';
@@ -16,12 +17,14 @@ export function pubsubMethods(service: PubSubService): DaprMethods {
       // An absent map and an empty one are the same on the wire.
       metadata: Object.keys(own).length > 0 ? own : undefined,
     }));
-    const failed = await service.bulkPublish({ pubsubName, topic, metadata, entries, trace: grpcTrace(call.metadata) });
+    const trace = grpcTrace(call.metadata);
+    const failed = await service.bulkPublish({ pubsubName, topic, metadata, entries, trace, caller: callerOf(call) });
     return { failedEntries: [...failed] };
   });
   return {
     publishEvent: unary(async ({ pubsubName, topic, data, dataContentType: contentType, metadata }, call) => {
-      await service.publish({ pubsubName, topic, data, contentType, metadata, trace: grpcTrace(call.metadata) });
+      const trace = grpcTrace(call.metadata);
+      await service.publish({ pubsubName, topic, data, contentType, metadata, trace, caller: callerOf(call) });
       return {};
     }),
     bulkPublishEvent: bulkPublish,

@@ -10,26 +10,30 @@ import {
 import type { TransactionalStateOperation } from '../../gen/dapr/proto/runtime/v1/state.js';
 import { rawJson } from '../../lib/raw-json.js';
 import { expireTime } from '../expire-time.js';
+import { callerOf } from './caller.js';
 import type { DaprMethods } from './methods.js';
 import { unary } from './unary.js';
 
 /** The state API over gRPC (reference §3.5). */
 export function stateMethods(service: StateService): DaprMethods {
   return {
-    getState: unary(({ storeName, key, consistency, metadata }) => {
-      const entry = service.get(storeName, key, { consistency: consistencyWord(consistency), metadata });
+    getState: unary(({ storeName, key, consistency, metadata }, call) => {
+      const options = { consistency: consistencyWord(consistency), metadata };
+      const entry = service.get(storeName, key, options, callerOf(call));
       return entry instanceof Promise ? entry.then(getResponse) : getResponse(entry);
     }),
-    getBulkState: unary(({ storeName, keys, parallelism, metadata }) => {
-      const entries = service.bulkGet(storeName, { keys, parallelism, metadata });
+    getBulkState: unary(({ storeName, keys, parallelism, metadata }, call) => {
+      const entries = service.bulkGet(storeName, { keys, parallelism, metadata }, callerOf(call));
       const items = (found: readonly BulkEntry[]) => ({ items: found.map(bulkItem) });
       return entries instanceof Promise ? entries.then(items) : items(entries);
     }),
-    saveState: unary(({ storeName, states }) => empty(service.save(storeName, states.map(saveItem)))),
-    deleteState: unary((request) => empty(service.delete(request.storeName, deleteItem(request)))),
-    deleteBulkState: unary(({ storeName, states }) => empty(service.deleteBulk(storeName, states.map(deleteItem)))),
-    executeStateTransaction: unary(({ storeName, operations, metadata }) =>
-      empty(service.transact(storeName, operations.map(transactionItem), metadata)),
+    saveState: unary(({ storeName, states }, call) => empty(service.save(storeName, states.map(saveItem), callerOf(call)))),
+    deleteState: unary((request, call) => empty(service.delete(request.storeName, deleteItem(request), callerOf(call)))),
+    deleteBulkState: unary(({ storeName, states }, call) =>
+      empty(service.deleteBulk(storeName, states.map(deleteItem), callerOf(call))),
+    ),
+    executeStateTransaction: unary(({ storeName, operations, metadata }, call) =>
+      empty(service.transact(storeName, operations.map(transactionItem), metadata, callerOf(call))),
     ),
   };
 }

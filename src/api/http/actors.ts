@@ -7,6 +7,7 @@ import { isDoor } from '../../lib/door-mark.js';
 import { expireTime } from '../expire-time.js';
 import { type ActorCallDeps, relayCall, runUnrouted } from './actor-call.js';
 import { stateOperations } from './actor-state-body.js';
+import { callerOf } from './caller.js';
 import { sendEmpty, sendJson } from './reply.js';
 import type { HttpRoute } from './route.js';
 
@@ -57,13 +58,13 @@ function actorOf(request: FastifyRequest): ActorIdentity {
 
 async function getState(state: ActorState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const { key } = request.params as Params;
-  const entry = await state.get(actorOf(request), key);
+  const entry = await state.get(actorOf(request), key, callerOf(reply));
   if (!entry || entry.value.length === 0) return sendEmpty(reply);
   const { expiresAtMs } = entry;
   sendJson(reply, entry.value, expiresAtMs === undefined ? [] : ['metadata.ttlExpireTime', expireTime(expiresAtMs)]);
 }
 
 async function transact(state: ActorState, request: FastifyRequest, reply: FastifyReply): Promise<void> {
-  await state.transact(actorOf(request), stateOperations(request.body));
+  await state.transact(actorOf(request), stateOperations(request.body), callerOf(reply));
   sendEmpty(reply);
 }

@@ -3,6 +3,7 @@ import type { FailedEntry } from '../../blocks/pubsub/publisher.js';
 import type { PubSubService } from '../../blocks/pubsub/service.js';
 import { errorTable } from '../../errors.js';
 import { httpTrace } from '../../telemetry/tracing/context.js';
+import { callerOf } from './caller.js';
 import { bulkEntries } from './pubsub-body.js';
 import { sendEmpty } from './reply.js';
 import type { HttpRoute } from './route.js';
@@ -37,6 +38,7 @@ function publish(service: PubSubService, request: FastifyRequest, reply: Fastify
     ...target(request),
     data: (request.body as Buffer | undefined) ?? NOTHING,
     contentType: request.headers['content-type'] ?? '',
+    caller: callerOf(reply),
   });
   return published.then(() => sendEmpty(reply));
 }
@@ -45,7 +47,7 @@ async function bulkPublish(service: PubSubService, request: FastifyRequest, repl
   const where = target(request);
   service.check(where);
   const entries = bulkEntries((request.body as Buffer | undefined) ?? NOTHING, where);
-  const failed = await service.bulkPublish({ ...where, entries });
+  const failed = await service.bulkPublish({ ...where, entries, caller: callerOf(reply) });
   return failed.length === 0 ? sendEmpty(reply) : sendFailed(reply, failed);
 }
 

@@ -1,4 +1,5 @@
 import type { SecretService } from '../../blocks/secrets/service.js';
+import { callerOf } from './caller.js';
 import { sendJson } from './reply.js';
 import type { HttpRoute } from './route.js';
 import { queryMetadata } from './url.js';
@@ -13,7 +14,7 @@ export function secretRoutes(service: SecretService): HttpRoute[] {
       path: '/secrets/:store/:key',
       async handle(request, reply) {
         const { store, key } = request.params as { store: string; key: string };
-        sendJson(reply, JSON.stringify(await service.get(store, key, queryMetadata(request))));
+        sendJson(reply, JSON.stringify(await service.get(store, key, queryMetadata(request), callerOf(reply))));
       },
     },
     {
@@ -22,7 +23,7 @@ export function secretRoutes(service: SecretService): HttpRoute[] {
       path: '/secrets/:store/bulk',
       async handle(request, reply) {
         const { store } = request.params as { store: string };
-        sendJson(reply, JSON.stringify(await service.getAll(store, queryMetadata(request))));
+        sendJson(reply, JSON.stringify(await service.getAll(store, queryMetadata(request), callerOf(reply))));
       },
     },
   ];

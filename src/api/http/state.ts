@@ -3,6 +3,7 @@ import type { MaybePromise, StateEntry } from '../../blocks/state/contract.js';
 import type { BulkEntry, StateService } from '../../blocks/state/service.js';
 import { rawJson } from '../../lib/raw-json.js';
 import { expireTime } from '../expire-time.js';
+import { callerOf } from './caller.js';
 import { sendEmpty, sendJson } from './reply.js';
 import type { HttpRoute } from './route.js';
 import { bulkGetBody, saveItems, transactionBody } from './state-body.js';
@@ -35,7 +36,7 @@ function getState(service: StateService, request: FastifyRequest, reply: Fastify
   const options = request.raw.url?.includes('?')
     ? { consistency: queryValue(request, 'consistency'), metadata: queryMetadata(request) }
     : undefined;
-  const entry = service.get(store, key, options);
+  const entry = service.get(store, key, options, callerOf(reply));
   return entry instanceof Promise ? entry.then((found) => sendEntry(reply, found)) : sendEntry(reply, entry);
 }
 
@@ -53,27 +54,27 @@ function sendEntry(reply: FastifyReply, entry: StateEntry | undefined): void {
 function deleteState(service: StateService, request: FastifyRequest, reply: FastifyReply): unknown {
   const { store, key } = request.params as Params;
   const etag = request.headers['if-match'];
-  const done = service.delete(store, {
+  const item = {
     key,
     etag,
     concurrency: queryValue(request, 'concurrency'),
     consistency: queryValue(request, 'consistency'),
     metadata: queryMetadata(request),
-  });
-  return whenDone(done, reply);
+  };
+  return whenDone(service.delete(store, item, callerOf(reply)), reply);
 }
 
 function saveState(service: StateService, request: FastifyRequest, reply: FastifyReply): unknown {
   const { store } = request.params as Params;
   const metadata = queryMetadata(request);
   const items = saveItems(request.body).map((item) => withMetadata(item, metadata));
-  return whenDone(service.save(store, items), reply);
+  return whenDone(service.save(store, items, callerOf(reply)), reply);
 }
 
 function getBulkState(service: StateService, request: FastifyRequest, reply: FastifyReply): unknown {
   const { store } = request.params as Params;
   const bulk = bulkGetBody(request.body);
-  const entries = service.bulkGet(store, withMetadata(bulk, queryMetadata(request)));
+  const entries = service.bulkGet(store, withMetadata(bulk, queryMetadata(request)), callerOf(reply));
   return entries instanceof Promise ? entries.then((found) => sendBulk(reply, found)) : sendBulk(reply, entries);
 }
 
@@ -84,7 +85,7 @@ function transact(service: StateService, request: FastifyRequest, reply: Fastify
   // The transaction's metadata holds for each operation, such as a common time to live.
   const shared = metadata ? { ...metadata, ...query } : query;
   const operations = items.map((operation) => ({ ...operation, item: withMetadata(operation.item, shared) }) as typeof operation);
-  return whenDone(service.transact(store, operations, shared), reply);
+  return whenDone(service.transact(store, operations, shared, callerOf(reply)), reply);
 }
 
 /** Query parameters win over the body (reference §1.4). */

@@ -1,4 +1,5 @@
 import { AppError } from '../../errors.js';
+import { type Caller, componentFor } from '../caller.js';
 import type { HostedComponent } from '../component-loader.js';
 import type { StateEntry, TransactionOperation } from '../state/contract.js';
 import { type ActorIdentity, actorKey } from './table.js';
@@ -13,13 +14,13 @@ export interface ActorStateOperation {
 /** The state of actors (reference §1.7, §6). Values are the bytes that were stored. */
 export interface ActorState {
   /** @returns undefined when the key is absent @throws AppError */
-  get(actor: ActorIdentity, key: string): Promise<StateEntry | undefined>;
+  get(actor: ActorIdentity, key: string, caller?: Caller): Promise<StateEntry | undefined>;
   /** All or nothing; only an actor that is active on this host may write. @throws AppError */
-  transact(actor: ActorIdentity, operations: readonly ActorStateOperation[]): Promise<void>;
+  transact(actor: ActorIdentity, operations: readonly ActorStateOperation[], caller?: Caller): Promise<void>;
 }
 
 /** The store as it is called, and what keeps it open meanwhile. */
-export type ActorStore = Pick<HostedComponent<'state'>, 'component' | 'slot'>;
+export type ActorStore = Pick<HostedComponent<'state'>, 'component' | 'forCaller' | 'slot'>;
 
 export interface ActorStateDeps {
   readonly appId: string;
@@ -40,18 +41,20 @@ export function createActorState(deps: ActorStateDeps): ActorState {
   const prefixOf = (actor: ActorIdentity) => `${deps.appId}||${actorKey(actor)}`;
 
   return {
-    async get(actor, key) {
-      const { component, slot } = storeInForce();
+    async get(actor, key, caller) {
+      const store = storeInForce();
       const prefix = prefixOf(actor);
       try {
-        return await slot.track(component.get(`${prefix}||${key}`, { metadata: { partitionKey: prefix } }));
+        const component = componentFor(store, caller);
+        return await store.slot.track(component.get(`${prefix}||${key}`, { metadata: { partitionKey: prefix } }));
       } catch (error) {
         throw new AppError('actorStateGet', {}, error);
       }
     },
-    async transact(actor, operations) {
+    async transact(actor, operations, caller) {
       if (!deps.isActive(actor)) throw new AppError('actorInstanceMissing');
-      const { component: store, slot } = storeInForce();
+      const hosted = storeInForce();
+      const store = componentFor(hosted, caller);
       if (!store.transact || !store.capabilities.includes('ETAG'))
         throw new AppError('actorStateTransaction', { err: 'the actor state store needs etags and transactions' });
       const limit = store.maxTransactionOperations ?? Number.POSITIVE_INFINITY;
@@ -61,7 +64,7 @@ export function createActorState(deps: ActorStateDeps): ActorState {
       const compiled = operations.map((operation) => compile(operation, prefix, deps.ttlEnabled()));
       if (compiled.length === 0) return;
       try {
-        await slot.track(store.transact(compiled, { partitionKey: prefix }));
+        await hosted.slot.track(store.transact(compiled, { partitionKey: prefix }));
       } catch (error) {
         throw new AppError('actorStateTransaction', {}, error);
       }

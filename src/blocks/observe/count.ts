@@ -45,12 +45,12 @@ export function countState(
   const [get, set, remove] = [operation('get'), operation('set'), operation('delete')];
   const [bulkGet, bulkDelete, transaction] = [operation('bulk_get'), operation('bulk_delete'), operation('transaction')];
   return {
-    get: (store, key, options) => get(store, () => service.get(store, key, options)),
-    save: (store, items) => set(store, () => service.save(store, items)),
-    delete: (store, item) => remove(store, () => service.delete(store, item)),
-    deleteBulk: (store, items) => bulkDelete(store, () => service.deleteBulk(store, items)),
-    bulkGet: (store, request) => bulkGet(store, () => service.bulkGet(store, request)),
-    transact: (store, items, metadata) => transaction(store, () => service.transact(store, items, metadata)),
+    get: (store, key, options, caller) => get(store, () => service.get(store, key, options, caller)),
+    save: (store, items, caller) => set(store, () => service.save(store, items, caller)),
+    delete: (store, item, caller) => remove(store, () => service.delete(store, item, caller)),
+    deleteBulk: (store, items, caller) => bulkDelete(store, () => service.deleteBulk(store, items, caller)),
+    bulkGet: (store, request, caller) => bulkGet(store, () => service.bulkGet(store, request, caller)),
+    transact: (store, items, metadata, caller) => transaction(store, () => service.transact(store, items, metadata, caller)),
   };
 }
 
@@ -70,8 +70,8 @@ export function countSecrets(
     });
   };
   return {
-    get: (store, name, metadata) => counted(store, 'get', () => service.get(store, name, metadata)),
-    getAll: (store, metadata) => counted(store, 'bulk_get', () => service.getAll(store, metadata)),
+    get: (store, name, metadata, caller) => counted(store, 'get', () => service.get(store, name, metadata, caller)),
+    getAll: (store, metadata, caller) => counted(store, 'bulk_get', () => service.getAll(store, metadata, caller)),
   };
 }
 

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { AppError, messageOf } from '../../errors.js';
 import type { TraceContext } from '../../telemetry/tracing/context.js';
+import { type Caller, componentFor } from '../caller.js';
 import type { HostedComponent } from '../component-loader.js';
 import { ENVELOPE_CONTENT_TYPE, wrapEvent } from './cloudevent.js';
 import type { Message, PublishRequest } from './contract.js';
@@ -24,6 +25,7 @@ export interface PublishCall {
   readonly metadata: Readonly<Record<string, string>>;
   /** Of the request; without a traceparent the event starts a trace. */
   readonly trace: TraceContext;
+  readonly caller?: Caller;
 }
 
 export interface BulkPublishEntry {
@@ -42,6 +44,7 @@ export interface BulkPublishCall {
   readonly entries: readonly BulkPublishEntry[];
   readonly metadata: Readonly<Record<string, string>>;
   readonly trace: TraceContext;
+  readonly caller?: Caller;
 }
 
 export interface FailedEntry {
@@ -91,9 +94,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const err = `topic ${topic} is not allowed for app id ${appId}`;
     throw new AppError('pubsubForbidden', { name: hosted.name, topic, appId, err });
   };
-  const send = async (hosted: HostedPubSub, topic: string, request: PublishRequest): Promise<void> => {
+  const send = async (hosted: HostedPubSub, topic: string, request: PublishRequest, caller?: Caller): Promise<void> => {
     try {
-      await hosted.slot.track(hosted.component.publish(request));
+      await hosted.slot.track(componentFor(hosted, caller).publish(request));
     } catch (error) {
       throw new AppError('pubsubPublish', { name: hosted.name, topic }, error);
     }
@@ -110,7 +113,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       const hosted = find(call.pubsubName, call.topic);
       const prepared = request(hosted, call, readMetadata(call.metadata, call.pubsubName));
       permit(hosted, call.topic);
-      await send(hosted, call.topic, prepared);
+      await send(hosted, call.topic, prepared, call.caller);
     },
     async bulkPublish(call) {
       const hosted = find(call.pubsubName, call.topic);
@@ -221,10 +224,10 @@ function checkEntryIds({ entries, topic, pubsubName }: BulkPublishCall): void {
 
 async function bulk(
   hosted: HostedPubSub,
-  { entries }: BulkPublishCall,
+  { entries, caller }: BulkPublishCall,
   requests: readonly PublishRequest[],
 ): Promise<readonly FailedEntry[]> {
-  const { component } = hosted;
+  const component = componentFor(hosted, caller);
   const failed = (index: number, error: string): FailedEntry => ({ entryId: entries[index]?.entryId ?? '', error });
   if (component.bulkPublish) {
     try {

@@ -1,3 +1,4 @@
+import type { Caller } from '../caller.js';
 import type { PublishRequest, PubSub } from '../pubsub/contract.js';
 import type { SecretStore } from '../secrets/contract.js';
 import { EtagError, type StateStore } from '../state/contract.js';
@@ -7,9 +8,16 @@ import type { Policy } from './policy.js';
 
 const RUN_STATE = { isCallersFault: (error: unknown) => error instanceof EtagError };
 
-/** @param signal aborted when the store is replaced: nothing is tried again on a closed one */
-export function resilientStore(store: StateStore, policy: Policy, signal: AbortSignal): StateStore {
-  const run = <T>(call: () => T | Promise<T>): Promise<T> => policy.run(call, { ...RUN_STATE, signal });
+/** Until when something is tried again. */
+export interface WhileWanted {
+  /** Aborted when the component is replaced: nothing is tried again on a closed one. */
+  readonly signal: AbortSignal;
+  readonly caller?: Caller | undefined;
+}
+
+export function resilientStore(store: StateStore, policy: Policy, wanted: WhileWanted): StateStore {
+  const options = { ...RUN_STATE, ...wanted };
+  const run = <T>(call: () => T | Promise<T>): Promise<T> => policy.run(call, options);
   const { bulkGet, transact, deleteWithPrefix, maxTransactionOperations } = store;
   return {
     capabilities: store.capabilities,
@@ -25,22 +33,22 @@ export function resilientStore(store: StateStore, policy: Policy, signal: AbortS
 }
 
 /** Publishing runs under the policy; what the broker brings is the inbound policy's (see ../pubsub/delivery.ts). */
-export function resilientPubSub(broker: PubSub, policy: Policy, signal: AbortSignal): PubSub {
+export function resilientPubSub(broker: PubSub, policy: Policy, wanted: WhileWanted): PubSub {
   const { bulkPublish } = broker;
   return {
     capabilities: broker.capabilities,
-    publish: (request) => policy.run(() => broker.publish(request), { signal }),
-    ...(bulkPublish ? { bulkPublish: retriedBulk(broker, bulkPublish, policy, signal) } : {}),
+    publish: (request) => policy.run(() => broker.publish(request), wanted),
+    ...(bulkPublish ? { bulkPublish: retriedBulk(broker, bulkPublish, policy, wanted) } : {}),
     subscribe: (request, handler) => broker.subscribe(request, handler),
     close: () => broker.close(),
   } satisfies PubSub;
 }
 
-export function resilientSecrets(store: SecretStore, policy: Policy, signal: AbortSignal): SecretStore {
+export function resilientSecrets(store: SecretStore, policy: Policy, wanted: WhileWanted): SecretStore {
   return {
     capabilities: store.capabilities,
-    get: (name, metadata) => policy.run(() => store.get(name, metadata), { signal }),
-    getAll: (metadata) => policy.run(() => store.getAll(metadata), { signal }),
+    get: (name, metadata) => policy.run(() => store.get(name, metadata), wanted),
+    getAll: (metadata) => policy.run(() => store.getAll(metadata), wanted),
     close: () => store.close(),
   } satisfies SecretStore;
 }
@@ -50,7 +58,7 @@ type BulkPublish = NonNullable<PubSub['bulkPublish']>;
 class PartFailed extends Error {}
 
 /** What the broker has taken is not published again. */
-function retriedBulk(broker: PubSub, bulkPublish: BulkPublish, policy: Policy, signal: AbortSignal): BulkPublish {
+function retriedBulk(broker: PubSub, bulkPublish: BulkPublish, policy: Policy, wanted: WhileWanted): BulkPublish {
   return async (requests) => {
     let open = requests.map((_, index) => index);
     let failures: Awaited<ReturnType<BulkPublish>> = [];
@@ -65,7 +73,7 @@ function retriedBulk(broker: PubSub, bulkPublish: BulkPublish, policy: Policy, s
       if (open.length > 0) throw new PartFailed(failures[0]?.error);
     };
     try {
-      await policy.run(run, { signal });
+      await policy.run(run, wanted);
     } catch (error) {
       if (!(error instanceof PartFailed)) throw error;
     }

@@ -40,7 +40,11 @@ export type TimeLimit = <T>(
 export function limitTime(timeoutMs: number, source: string, { target, clock, observer }: PartDeps): TimeLimit {
   return async (call, outer) => {
     observer?.ran(target, source, 'timeout');
+    // One's own, and no `AbortSignal.any`: what lives as long as a component would gather a dependent for each call.
     const late = new AbortController();
+    const pass = () => late.abort(outer?.reason);
+    if (outer?.aborted) pass();
+    else outer?.addEventListener('abort', pass, { once: true });
     let cancel = () => {};
     const over = new Promise<never>((_, reject) => {
       cancel = clock.after(timeoutMs, () => {
@@ -52,9 +56,10 @@ export function limitTime(timeoutMs: number, source: string, { target, clock, ob
       });
     });
     try {
-      return await Promise.race([call(outer ? AbortSignal.any([outer, late.signal]) : late.signal), over]);
+      return await Promise.race([call(late.signal), over]);
     } finally {
       cancel();
+      outer?.removeEventListener('abort', pass);
     }
   };
 }

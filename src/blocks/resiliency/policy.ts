@@ -7,6 +7,8 @@ import { createBreaker, limitTime, type TimeLimit } from './parts.js';
 export interface RunOptions {
   /** Aborted: no further try. */
   readonly signal?: AbortSignal | undefined;
+  /** Who waits for the answer. Asked when a try has failed; aborted: no further try. */
+  readonly caller?: (() => AbortSignal) | undefined;
   /** True: the call itself is wrong (an etag that does not match). It is not tried again, and the component has not failed. */
   readonly isCallersFault?: (error: unknown) => boolean;
   /** What the app answered, for `matching`; undefined: it did not. */
@@ -58,7 +60,7 @@ export function createPolicy(policies: ResiliencyPolicies, deps: PolicyDeps): Po
   if (!retry) return { run: (call, options = {}) => guarded(call, options) };
   return {
     async run(call, options = {}) {
-      const { signal } = options;
+      let given: readonly AbortSignal[] | undefined;
       const endsAt = clock.now() + GIVE_UP_MS;
       const waits = createWaits(retry, deps.random);
       observer?.ran(target, source, 'retry');
@@ -66,19 +68,22 @@ export function createPolicy(policies: ResiliencyPolicies, deps: PolicyDeps): Po
         try {
           return await guarded(call, options);
         } catch (error) {
-          const waitMs = mayTryAgain(retry, error, options) ? waits() : undefined;
+          given ??= [options.signal, options.caller?.()].filter((signal) => signal !== undefined);
+          const waitMs = mayTryAgain(retry, error, options) && !isAborted(given) ? waits() : undefined;
           if (waitMs === undefined || clock.now() + waitMs > endsAt) throw error;
           observer?.activated(target, source, 'retry');
-          await pause(clock, waitMs, signal);
-          if (signal?.aborted) throw error;
+          await pause(clock, waitMs, given);
+          if (isAborted(given)) throw error;
         }
       }
     },
   };
 }
 
-function mayTryAgain(retry: RetryPolicy, error: unknown, { signal, isCallersFault, replyOf }: RunOptions): boolean {
-  if (signal?.aborted || error instanceof BreakerOpenError || isCallersFault?.(error)) return false;
+const isAborted = (signals: readonly AbortSignal[]): boolean => signals.some(({ aborted }) => aborted);
+
+function mayTryAgain(retry: RetryPolicy, error: unknown, { isCallersFault, replyOf }: RunOptions): boolean {
+  if (error instanceof BreakerOpenError || isCallersFault?.(error)) return false;
   return matches(retry, replyOf?.(error));
 }
 
@@ -103,15 +108,14 @@ function matches({ httpStatusCodes, grpcStatusCodes }: RetryPolicy, reply: Reply
   return ranges.length === 0 || ranges.some(({ from, to }) => from <= reply.code && reply.code <= to);
 }
 
-function pause(clock: Clock, ms: number, signal: AbortSignal | undefined): Promise<void> {
-  if (signal?.aborted) return Promise.resolve();
+function pause(clock: Clock, ms: number, signals: readonly AbortSignal[]): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       cancel();
-      signal?.removeEventListener('abort', done);
+      for (const signal of signals) signal.removeEventListener('abort', done);
       resolve();
     };
     const cancel = clock.after(ms, done);
-    signal?.addEventListener('abort', done, { once: true });
+    for (const signal of signals) signal.addEventListener('abort', done, { once: true });
   });
 }

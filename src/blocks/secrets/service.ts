@@ -1,13 +1,14 @@
 import { AppError } from '../../errors.js';
+import { type Caller, componentFor } from '../caller.js';
 import type { ComponentHost, HostedComponent } from '../component-host.js';
 import type { SecretMetadata, SecretValues } from './contract.js';
 import { mayRead, type SecretScope } from './scopes.js';
 
 /** Secrets without a transport (reference §1.6, §3.7). Everything throws AppErrors only. */
 export interface SecretService {
-  get(store: string, name: string, metadata: SecretMetadata): Promise<SecretValues>;
+  get(store: string, name: string, metadata: SecretMetadata, caller?: Caller): Promise<SecretValues>;
   /** Those that the app may read. */
-  getAll(store: string, metadata: SecretMetadata): Promise<Readonly<Record<string, SecretValues>>>;
+  getAll(store: string, metadata: SecretMetadata, caller?: Caller): Promise<Readonly<Record<string, SecretValues>>>;
 }
 
 export interface SecretServiceOptions {
@@ -25,20 +26,20 @@ export function createSecretService({ host, scopes }: SecretServiceOptions): Sec
     return store;
   };
   return {
-    async get(name, key, metadata) {
-      const { slot, component } = find(name);
+    async get(name, key, metadata, caller) {
+      const store = find(name);
       // Before the store is asked: a denial must not tell whether there is such a secret.
       if (!mayRead(scopes(), name, key)) throw new AppError('secretDenied', { name, key });
       try {
-        return await slot.track(component.get(key, metadata));
+        return await store.slot.track(componentFor(store, caller).get(key, metadata));
       } catch (error) {
         throw new AppError('secretGet', { name, key }, error);
       }
     },
-    async getAll(name, metadata) {
-      const { slot, component } = find(name);
+    async getAll(name, metadata, caller) {
+      const store = find(name);
       try {
-        const all = await slot.track(component.getAll(metadata));
+        const all = await store.slot.track(componentFor(store, caller).getAll(metadata));
         const rules = scopes();
         return Object.fromEntries(Object.entries(all).filter(([key]) => mayRead(rules, name, key)));
       } catch (error) {

@@ -1,4 +1,5 @@
 import { AppError, type ErrorName, messageOf } from '../../errors.js';
+import { type Caller, componentFor } from '../caller.js';
 import type { ComponentHost, HostedComponent } from '../component-host.js';
 import { type BulkEntry, type BulkGetRequest, bulkGet } from './bulk-get.js';
 import { EtagError, type MaybePromise, type StateEntry, type TransactionOperation } from './contract.js';
@@ -29,17 +30,22 @@ export type TransactionItem =
   | { readonly operation: 'upsert'; readonly item: SaveItem }
   | { readonly operation: 'delete'; readonly item: DeleteItem };
 
-/** State without a transport: the same rules for HTTP, gRPC and whoever else calls. Everything throws AppErrors only. */
+type GetOptions = Pick<DeleteItem, 'consistency' | 'metadata'>;
+
+/**
+ * State without a transport: the same rules for HTTP, gRPC and whoever else calls. Everything throws AppErrors only. Once `caller` waits no
+ * more, nothing is tried again.
+ */
 export interface StateService {
   /** @returns undefined when the key is absent; at once when the store answers at once */
-  get(store: string, key: string, options?: Pick<DeleteItem, 'consistency' | 'metadata'>): MaybePromise<StateEntry | undefined>;
+  get(store: string, key: string, options?: GetOptions, caller?: Caller): MaybePromise<StateEntry | undefined>;
   /** Not a transaction: each item is tried, the error tells about all that failed. */
-  save(store: string, items: readonly SaveItem[]): MaybePromise<void>;
-  delete(store: string, item: DeleteItem): MaybePromise<void>;
-  deleteBulk(store: string, items: readonly DeleteItem[]): MaybePromise<void>;
+  save(store: string, items: readonly SaveItem[], caller?: Caller): MaybePromise<void>;
+  delete(store: string, item: DeleteItem, caller?: Caller): MaybePromise<void>;
+  deleteBulk(store: string, items: readonly DeleteItem[], caller?: Caller): MaybePromise<void>;
   /** @returns one entry a key, in the order of the keys */
-  bulkGet(store: string, request: BulkGetRequest): MaybePromise<readonly BulkEntry[]>;
-  transact(store: string, items: readonly TransactionItem[], metadata?: Metadata): MaybePromise<void>;
+  bulkGet(store: string, request: BulkGetRequest, caller?: Caller): MaybePromise<readonly BulkEntry[]>;
+  transact(store: string, items: readonly TransactionItem[], metadata?: Metadata, caller?: Caller): MaybePromise<void>;
 }
 
 export interface StateServiceOptions {
@@ -68,12 +74,12 @@ class Service implements StateService {
     this.#now = options.now ?? Date.now;
   }
 
-  get(name: string, key: string, options?: Pick<DeleteItem, 'consistency' | 'metadata'>): MaybePromise<StateEntry | undefined> {
+  get(name: string, key: string, options?: GetOptions, caller?: Caller): MaybePromise<StateEntry | undefined> {
     const store = this.#store(name);
     const fullKey = this.#key(store, key);
     const storeOptions = options && { consistency: parseConsistency(options.consistency), metadata: options.metadata };
     try {
-      const result = store.component.get(fullKey, storeOptions);
+      const result = componentFor(store, caller).get(fullKey, storeOptions);
       // An entry that is there at once pays for no promise and no closure.
       if (!(result instanceof Promise)) return result;
       store.slot.track(result);
@@ -83,45 +89,47 @@ class Service implements StateService {
     }
   }
 
-  save(name: string, items: readonly SaveItem[]): MaybePromise<void> {
+  save(name: string, items: readonly SaveItem[], caller?: Caller): MaybePromise<void> {
     const store = this.#store(name);
+    const component = componentFor(store, caller);
     const requests = items.map((item) => this.#setRequest(store, item));
     return attempt(
-      () => store.slot.track(runAll(requests, (request) => store.component.set(request))),
+      () => store.slot.track(runAll(requests, (request) => component.set(request))),
       (error) => storeError('stateSave', error, { name }),
     );
   }
 
-  delete(name: string, item: DeleteItem): MaybePromise<void> {
+  delete(name: string, item: DeleteItem, caller?: Caller): MaybePromise<void> {
     const store = this.#store(name);
     const request = this.#deleteRequest(store, item);
     return attempt(
-      () => store.slot.track(store.component.delete(request)),
+      () => store.slot.track(componentFor(store, caller).delete(request)),
       (error) => storeError('stateDelete', error, { name, key: item.key }),
     );
   }
 
-  deleteBulk(name: string, items: readonly DeleteItem[]): MaybePromise<void> {
+  deleteBulk(name: string, items: readonly DeleteItem[], caller?: Caller): MaybePromise<void> {
     const store = this.#store(name);
+    const component = componentFor(store, caller);
     const requests = items.map((item) => this.#deleteRequest(store, item));
     return attempt(
-      () => store.slot.track(runAll(requests, (request) => store.component.delete(request))),
+      () => store.slot.track(runAll(requests, (request) => component.delete(request))),
       (error) => storeError('stateDeleteBulk', error, { name }),
     );
   }
 
-  bulkGet(name: string, request: BulkGetRequest): MaybePromise<readonly BulkEntry[]> {
+  bulkGet(name: string, request: BulkGetRequest, caller?: Caller): MaybePromise<readonly BulkEntry[]> {
     const store = this.#store(name);
     const fullKeys = request.keys.map((key) => this.#key(store, key));
     return attempt(
-      () => store.slot.track(bulkGet(store.component, fullKeys, request)),
+      () => store.slot.track(bulkGet(componentFor(store, caller), fullKeys, request)),
       (error) => storeError('stateBulkGet', error, { name }),
     );
   }
 
-  transact(name: string, items: readonly TransactionItem[], metadata?: Metadata): MaybePromise<void> {
+  transact(name: string, items: readonly TransactionItem[], metadata?: Metadata, caller?: Caller): MaybePromise<void> {
     const store = this.#store(name);
-    const { component } = store;
+    const component = componentFor(store, caller);
     if (component.transact === undefined) throw new AppError('stateTransactionsNotSupported', { name });
     const operations = items.map((item) => this.#operation(store, item));
     if (operations.length === 0) return undefined;

@@ -113,6 +113,44 @@ describe('retries', () => {
   });
 });
 
+describe('a caller', () => {
+  const failing = () => Promise.reject(new Error('no'));
+  it('who goes while the next try is waited for ends the tries, and one who stays is asked once', async () => {
+    const { clock, policy } = rig({ retry: { maxRetries: -1, intervalMs: 1000 } });
+    const gone = new AbortController();
+    let asked = 0;
+    let tries = 0;
+    const caller = () => {
+      asked += 1;
+      return gone.signal;
+    };
+    const result = policy.run(
+      () => {
+        tries += 1;
+        return failing();
+      },
+      { caller },
+    );
+    result.catch(() => {});
+    await advance(clock, 1000, 3);
+    const before = tries;
+    expect(before).toBeGreaterThan(1);
+    gone.abort();
+    await expect(result).rejects.toThrow('no');
+    expect([tries, asked, clock.pending]).toEqual([before, 1, 0]);
+  });
+
+  it('who is gone already gets no second try, and one whose call works is not asked', async () => {
+    const { clock, policy } = rig({ retry: { maxRetries: 5, intervalMs: 1 } });
+    await expect(policy.run(failing, { caller: () => AbortSignal.abort() })).rejects.toThrow('no');
+    const caller = () => {
+      throw new Error('asked');
+    };
+    expect(await policy.run(() => 'well', { caller })).toBe('well');
+    expect(clock.pending).toBe(0);
+  });
+});
+
 describe('a timeout', () => {
   it('is of one try, aborts it and lets the next one begin', async () => {
     const { clock, policy, told } = rig({ timeoutMs: 50, retry: { maxRetries: 1, intervalMs: 10 } });
