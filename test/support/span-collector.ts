@@ -1,4 +1,11 @@
-import { createServer, type Server as HttpServer, type IncomingHttpHeaders } from 'node:http';
+import {
+  createServer,
+  type Server as HttpServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { type Metadata, Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData } from '@grpc/grpc-js';
 import { type Span, SpanBatch } from '../../src/gen/weft/telemetry/v1/otlp.js';
@@ -29,6 +36,8 @@ export interface SpanCollector {
   readonly spans: SeenSpan[];
   /** What came beside the spans: headers, metadata. */
   readonly headers: IncomingHttpHeaders[];
+  /** How many clients did not want its certificate, over HTTP. */
+  refused(): number;
   /** Waits until `wanted` finds what it looks for in the spans. @throws with all names seen when it does not within 10 s */
   until<T>(wanted: (spans: readonly SeenSpan[]) => T | undefined): Promise<T>;
   close(): Promise<void>;
@@ -36,7 +45,9 @@ export interface SpanCollector {
 
 const KINDS = ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'];
 
-export async function startSpanCollector(): Promise<SpanCollector> {
+/** @param tls certificate and key (PEM): it speaks TLS on every port */
+export async function startSpanCollector(tls?: { readonly cert: string; readonly key: string }): Promise<SpanCollector> {
+  let refused = 0;
   const spans: SeenSpan[] = [];
   const headers: IncomingHttpHeaders[] = [];
   const grpc = new Server();
@@ -62,9 +73,11 @@ export async function startSpanCollector(): Promise<SpanCollector> {
     },
   );
   const grpcPort = await new Promise<number>((resolve, reject) =>
-    grpc.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, port) => (error ? reject(error) : resolve(port))),
+    grpc.bindAsync('127.0.0.1:0', tls ? serverTls(tls) : ServerCredentials.createInsecure(), (error, port) =>
+      error ? reject(error) : resolve(port),
+    ),
   );
-  const http: HttpServer = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
     headers.push(request.headers);
@@ -74,6 +87,10 @@ export async function startSpanCollector(): Promise<SpanCollector> {
     else if (request.url === '/api/v2/spans') spans.push(...readZipkin(body));
     else response.statusCode = 404;
     response.end();
+  };
+  const http: HttpServer = tls ? createTlsServer(tls, take) : createServer(take);
+  http.on('tlsClientError', () => {
+    refused += 1;
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
   return {
@@ -81,6 +98,7 @@ export async function startSpanCollector(): Promise<SpanCollector> {
     http: `127.0.0.1:${(http.address() as AddressInfo).port}`,
     spans,
     headers,
+    refused: () => refused,
     async until(wanted) {
       let found: ReturnType<typeof wanted>;
       await eventually(() => {
@@ -96,6 +114,9 @@ export async function startSpanCollector(): Promise<SpanCollector> {
     },
   };
 }
+
+const serverTls = ({ cert, key }: { readonly cert: string; readonly key: string }) =>
+  ServerCredentials.createSsl(null, [{ cert_chain: Buffer.from(cert), private_key: Buffer.from(key) }]);
 
 const describeSpan = ({ service, kind, name, traceId, spanId, parentId }: SeenSpan) =>
   `${traceId} ${parentId || '-'.repeat(16)} > ${spanId} ${service} ${kind} ${name}`;

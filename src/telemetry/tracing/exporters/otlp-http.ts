@@ -1,5 +1,13 @@
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-proto';
 import type { NetworkCollector } from '../../../model/telemetry.js';
+import { trustedAuthorities } from './trust.js';
 
-export const otlpHttp = ({ url, headers, timeoutMs }: NetworkCollector): OTLPTraceExporter =>
-  new OTLPTraceExporter({ url, headers: { ...headers }, timeoutMillis: timeoutMs });
+export function otlpHttp({ url, headers, timeoutMs }: NetworkCollector): OTLPTraceExporter {
+  const ca = url.startsWith('https:') ? trustedAuthorities() : undefined;
+  return new OTLPTraceExporter({
+    url,
+    headers: { ...headers },
+    timeoutMillis: timeoutMs,
+    ...(ca ? { httpAgentOptions: { ca: [...ca], keepAlive: true } } : {}),
+  });
+}
