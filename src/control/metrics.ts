@@ -2,6 +2,15 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 const shortType = (typeUrl: string) => typeUrl.slice(typeUrl.lastIndexOf('.') + 1);
 
+export interface RegistryFigures {
+  readonly instances: number;
+  readonly expired: number;
+  readonly problems: number;
+  /** The kind of each document that is refused. */
+  readonly refused: readonly string[];
+  readonly sidecarProblems: number;
+}
+
 /** The control plane's own series. Labels are resource types only: names of apps would make as many series as there are apps. */
 export function createControlPlaneMetrics() {
   const registry = new Registry();
@@ -44,6 +53,13 @@ export function createControlPlaneMetrics() {
   });
   const instances = new Gauge({ name: 'weft_registry_instances', help: 'Attached instances', registers });
   const expired = new Gauge({ name: 'weft_registry_leases_expired', help: 'Leases that ran out since the start', registers });
+  const refused = new Gauge({
+    name: 'weft_resources_refused',
+    help: 'Documents that are refused now; the last good version of each stays in force',
+    labelNames: ['kind'],
+    registers,
+  });
+  const sidecarProblems = new Gauge({ name: 'weft_sidecar_problems', help: 'What sidecars report to be wrong now', registers });
   const problems = new Gauge({ name: 'weft_resource_problems', help: 'Problems in resources now', registers });
 
   return {
@@ -60,10 +76,13 @@ export function createControlPlaneMetrics() {
     },
     /** @param ms milliseconds */
     converged: (ms: number) => convergence.observe(ms / 1000),
-    registry(now: { readonly instances: number; readonly expired: number; readonly problems: number }) {
+    registry(now: RegistryFigures) {
       instances.set(now.instances);
       expired.set(now.expired);
       problems.set(now.problems);
+      sidecarProblems.set(now.sidecarProblems);
+      refused.reset();
+      for (const kind of now.refused) refused.inc({ kind });
     },
     /** @returns all series in Prometheus' text format */
     text: () => registry.metrics(),

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Clock } from '../lib/clock.js';
-import type { ResourceSet } from '../model/mesh-model.js';
+import type { RefusedDocument, ResourceSet } from '../model/mesh-model.js';
 import type { Logger } from '../telemetry/logger.js';
 import { debounce } from './debounce.js';
 import { watchForEmptied } from './half-written.js';
@@ -16,7 +16,7 @@ export interface ResourcePaths {
 export type ResourceLoader = (
   paths: { readonly resourcesPaths: string[]; readonly configPaths: string[] },
   previous?: ResourceSet,
-) => Promise<{ readonly set: ResourceSet; readonly problems: readonly string[] }>;
+) => Promise<{ readonly set: ResourceSet; readonly problems: readonly string[]; readonly refused?: readonly RefusedDocument[] }>;
 
 export interface ResourceCatalogDeps {
   readonly load: ResourceLoader;
@@ -42,6 +42,8 @@ export interface ResourceCatalog {
   setFor(paths: ResourcePaths): ResourceSet;
   /** @returns all that is wrong, each line once */
   problems(): readonly string[];
+  /** @returns the documents that are refused now, each once */
+  refused(): readonly RefusedDocument[];
   close(): void;
 }
 
@@ -49,6 +51,7 @@ interface Entry {
   users: number;
   set: ResourceSet;
   problems: readonly string[];
+  refused: readonly RefusedDocument[];
   /** Settles after the first load. */
   loaded: Promise<void>;
   close(): void;
@@ -87,6 +90,9 @@ export function createResourceCatalog(options: ResourceCatalogOptions, deps: Res
     },
     setFor: (asked) => entries.get(keyOf(effective(asked)))?.set ?? options.embedded,
     problems: () => [...new Set([...entries.values()].flatMap(({ problems }) => problems))],
+    refused: () => [
+      ...new Map([...entries.values()].flatMap(({ refused }) => refused).map((it) => [`${it.kind} ${it.source}`, it])).values(),
+    ],
     close() {
       for (const entry of entries.values()) entry.close();
       entries.clear();
@@ -103,7 +109,7 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
   let closed = false;
 
   const read = async () => {
-    const { set, problems } = await load(wanted, previous);
+    const { set, problems, refused = [] } = await load(wanted, previous);
     if (closed) return;
     // What the watch has brought, the poll finds once more. The same set as an object is no reason to translate anything again.
     if (isDeepStrictEqual({ set, problems }, { set: previous, problems: entry.problems })) return;
@@ -111,6 +117,7 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
     entry.set = hasDirectory ? set : { ...embedded, configurations: set.configurations };
     for (const problem of problems) if (!entry.problems.includes(problem)) logger.error('resource refused', { problem });
     entry.problems = problems;
+    entry.refused = refused;
     onChange();
   };
   // One read after the other: an older one must not overtake a newer one.
@@ -138,6 +145,7 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
     users: 0,
     set: embedded,
     problems: [],
+    refused: [],
     loaded: Promise.resolve(),
     close() {
       closed = true;

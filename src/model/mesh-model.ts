@@ -44,3 +44,10 @@ export interface MeshModel {
 }
 
 export type { ActorPlacement, ActorResiliency, AppConfiguration, Component, ComponentResiliency, Subscription };
+
+/** A document that cannot be used. */
+export interface RefusedDocument {
+  /** `unknown`: it tells none, or none that there is. */
+  readonly kind: string;
+  readonly source: string;
+}

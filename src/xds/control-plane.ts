@@ -122,6 +122,8 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
       instances: registry.instances().length,
       expired: registry.expired(),
       problems: problems().length,
+      refused: catalog.refused().map(({ kind }) => kind),
+      sidecarProblems: sidecarProblems(registry.instances()).length,
     });
     if (measuring) return;
     measuring = true;

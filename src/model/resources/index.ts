@@ -1,6 +1,7 @@
-import type { Component, ResourceSet } from '../mesh-model.js';
+import type { Component, RefusedDocument, ResourceSet } from '../mesh-model.js';
 import { type Entry, type Outcome, type Refused, readDocument } from './document.js';
 import { expandEnv, readDirectory, readSource, type SourceFile } from './files.js';
+import { kinds } from './kinds/index.js';
 import { parseDocuments } from './yaml.js';
 
 export interface ResourcePaths {
@@ -14,6 +15,8 @@ export interface LoadedResources {
   readonly set: ResourceSet;
   /** One line each: `<file> document <n>: <field>: <what>; <remedy>`. */
   readonly problems: string[];
+  /** The documents that the problems are about. */
+  readonly refused: readonly RefusedDocument[];
 }
 
 /**
@@ -38,6 +41,7 @@ export async function loadResourceSet(
   return {
     set: toSet(inLayerOrder([...entries, ...kept], paths.configPaths)),
     problems: refused.flatMap(({ source, problems }) => problems.map((problem) => `${source}: ${problem}`)),
+    refused: refused.map(({ source, kind }) => ({ source, kind: kind !== undefined && kind in kinds ? kind : 'unknown' })),
   };
 }
 
@@ -70,7 +74,13 @@ function sortOut(outcomes: readonly Outcome[]): { entries: Entry[]; refused: Ref
       if (!first) byId.set(idOf(entry), entry);
       else {
         const problem = `metadata.name: ${entry.kind} ${entry.name} is already defined in ${first.source}; rename or remove one`;
-        refused.push({ source: entry.source, problems: [problem] });
+        refused.push({
+          source: entry.source,
+          kind: entry.kind,
+          name: entry.name,
+          namespace: entry.namespace,
+          problems: [problem],
+        });
       }
     }
   }

@@ -294,6 +294,23 @@ describe('paths', () => {
   });
 });
 
+describe('spec.metrics of a Configuration', () => {
+  const metrics = (text: string) =>
+    write('m.yaml', `apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: { name: m }\nspec: { metrics: ${text} }\n`);
+  it.each([
+    ['{ http: { pathMatching: ["/a{id}"] } }', /http\.pathMatching\[0\]: a\{id\} must be a whole segment .*; change it/],
+    ['{ latencyDistributionBuckets: [10, 5] }', /latencyDistributionBuckets: must grow .*; sort them/],
+    [
+      '{ rules: [{ name: x, labels: [{ name: y, regex: { z: "(" } }] }] }',
+      /rules\[0\]\.labels\[0\]\.regex\.z: is no regular expression; correct it/,
+    ],
+    [`{ http: { pathMatching: [${Array(51).fill('/a').join()}] } }`, /has more than 50 paths; put some together/],
+  ])('%s is refused with place and remedy', async (text, expected) => {
+    metrics(text);
+    expect((await problems()).join()).toMatch(expected);
+  });
+});
+
 describe('Configuration files', () => {
   const config = (spec: string) =>
     `apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: { name: daprConfig }\nspec:\n  ${spec}\n`;
