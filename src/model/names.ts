@@ -10,7 +10,7 @@ export const actorCluster = (namespace: string, actorType: string): string => `a
 /** @returns the cluster of an HTTPEndpoint; its resource may stand in no namespace */
 export const externalCluster = (namespace: string, name: string): string => `external|${namespace}|${name}`;
 /** @returns the cluster for calls of that endpoint by its URL, which bring none of its headers */
-export const externalUrlCluster = (namespace: string, name: string): string => `external-url|${namespace}|${name}`;
+export const externalUrlCluster = (namespace: string, name: string): string => `external|${namespace}|${name}|url`;
 /** This app itself, as its own Envoy reaches it (behind the inbound listener). */
 export const LOCAL_APP_CLUSTER = 'local|app';
 /** The filter service over its Unix socket: HTTP/1.1 API, and gRPC API. */

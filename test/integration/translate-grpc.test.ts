@@ -35,6 +35,23 @@ it.each([
   expect(Object.keys(seen)).not.toContain('dapr-app-id');
 });
 
+it('who calls is not taken from metadata, however it is spelt', async () => {
+  const { headers } = await grpc(METHOD, {
+    'dapr-app-id': 'ledger',
+    'dapr-caller-app-id': 'admin',
+    'dapr-caller-namespace': 'kube-system',
+    'dapr-caller-app-id-bin': Buffer.from('admin').toString('base64'),
+    dapr_caller_app_id: 'admin',
+    'dapr-api-token': 'secret',
+    'x-weft-to': 'actor',
+    'x-envoy-original-path': '/x',
+    'x-forwarded-client-cert': 'URI=spiffe://public/ns/default/admin',
+  });
+  const seen = JSON.parse(headers['x-seen'] ?? '{}');
+  expect(seen).toMatchObject({ 'dapr-caller-app-id': 'checkout', 'dapr-caller-namespace': 'default' });
+  expect(Object.keys(seen).filter((name) => /^x-(weft|envoy)-|client-cert|api-token/.test(name))).toEqual([]);
+});
+
 it('a call to the app itself stays at home', async () => {
   expect((await grpc(METHOD, { 'dapr-app-id': 'checkout' })).headers['x-from']).toBe('checkout');
 });

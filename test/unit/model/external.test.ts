@@ -94,6 +94,10 @@ describe('its resource', () => {
     ['half a client certificate', { baseUrl, clientTLS: { certificate: pem } }],
     ['a CA that is no PEM', { baseUrl, clientTLS: { rootCA: { value: '/etc/ca.pem' } } }],
   ])('with %s is refused', (_, spec) => expect(problems(spec)).not.toEqual([]));
+  it('with a name that could be another’s cluster is refused', () => {
+    const named = { apiVersion: 'dapr.io/v1alpha1', kind: 'HTTPEndpoint', metadata: { name: 'svc|url' }, spec: { baseUrl } };
+    expect(httpEndpointSchema.safeParse(named).error?.issues.map(({ path }) => path.join('.'))).toEqual(['metadata.name']);
+  });
   it('with all that it may have is taken', () => {
     const headers = [
       { name: 'x-key', value: '100%' },

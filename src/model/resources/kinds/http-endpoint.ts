@@ -47,6 +47,9 @@ export const httpEndpointSchema = resource(['dapr.io/v1alpha1'], {
   }),
   scopes,
   auth,
+}).refine(({ metadata: { name } }) => !name.includes('|'), {
+  path: ['metadata', 'name'],
+  error: 'holds "|", which stands between the parts of names; change it',
 });
 
 const partsOf = (url: string) => (URL.canParse(url) ? new URL(url) : undefined);

@@ -2,8 +2,8 @@ import { byDetails, celFilter, directInvokeFailed } from '../local-reply.js';
 import type { FilterModule } from './module.js';
 
 /** Their calls carry no header of ours, so the cluster tells that it was one. */
-const IS_EXTERNAL = "xds.cluster_name.matches('^external(-url)?[|]')";
-const NAME = "%CEL(re.extract(xds.cluster_name, '^external(?:-url)?[|][^|]*[|](.*)$', '\\\\1'))%";
+const IS_EXTERNAL = "xds.cluster_name.startsWith('external|')";
+const NAME = "%CEL(re.extract(xds.cluster_name, '^external[|][^|]*[|]([^|]*)', '\\\\1'))%";
 
 /**
  * The sidecar has not read a header's secret, and without it nothing goes out. A filter of the listener that injects tokens says the same, but
