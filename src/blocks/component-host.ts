@@ -8,13 +8,14 @@ import type { ComponentDeps } from './component.js';
 import { type HostedComponent, loadComponent } from './component-loader.js';
 import { loadRounds, takesSecrets } from './component-order.js';
 import { ComponentRetries } from './component-retries.js';
-import type { SecretResolver } from './component-spec.js';
+import { resolveItem, type SecretResolver, type SpecContext } from './component-spec.js';
 import { type Block, type BlockComponents, type ComponentTypes, componentType, POLICY_TYPE } from './component-types.js';
 import type { ConfigChange, ConfigSource } from './config-source.js';
 import { ComponentPolicies } from './resiliency/component-policies.js';
 import { resilientPubSub, resilientSecrets, resilientStore } from './resiliency/components.js';
 import type { ResiliencyObserver } from './resiliency/observer.js';
 import type { Policy } from './resiliency/policy.js';
+import { SecretWatch } from './secrets/watch.js';
 
 export type { HostedComponent } from './component-loader.js';
 
@@ -94,6 +95,9 @@ export function createComponentHost(options: ComponentHostOptions): ComponentHos
 /** What is in force under one resource name. */
 interface Entry {
   readonly content: string;
+  readonly resource: Component;
+  /** Its secrets are others now, and it could not be made with them yet. */
+  isStale?: boolean;
   readonly hosted: HostedComponent;
 }
 
@@ -108,6 +112,7 @@ class Host implements ComponentHost {
   readonly #pubsub = new Map<string, HostedComponent<'pubsub'>>();
   readonly #secrets = new Map<string, HostedComponent<'secrets'>>();
   readonly #retries: ComponentRetries;
+  readonly #secretWatch: SecretWatch;
   /** The end of the queue of loads: a retry must not run beside a change. */
   #turn: Promise<unknown> = Promise.resolve();
   #actorStore: HostedComponent<'state'> | undefined;
@@ -118,6 +123,7 @@ class Host implements ComponentHost {
     this.#options = options;
     const { clock = systemClock, random = Math.random, resiliency: observer } = options;
     this.#policies = new ComponentPolicies({ clock, random, observer });
+    this.#secretWatch = new SecretWatch((store) => this.#secretsChanged(store));
     this.#retries = new ComponentRetries({ clock, random, load: (key, resource) => this.#retry(key, resource) });
   }
 
@@ -266,23 +272,49 @@ class Host implements ComponentHost {
   async close(): Promise<void> {
     this.#closed = true;
     this.#retries.close();
+    this.#secretWatch.close();
     for (const key of [...this.#entries.keys()]) await this.#put(key, undefined);
     await this.#retiring;
   }
 
   async #prepare(key: string, resource: Component): Promise<Prepared> {
     const content = contentOf(resource);
-    if (this.#entries.get(key)?.content === content) return { key, resource };
-    const { types, deps, env = process.env } = this.#options;
+    const known = this.#entries.get(key);
+    if (known?.content === content && !known.isStale) return { key, resource };
     try {
-      return {
-        key,
-        resource,
-        entry: { content, hosted: await loadComponent(resource, types, { deps, env, resolveSecret: this.readSecret }) },
-      };
+      const hosted = await loadComponent(resource, this.#options.types, this.#context());
+      return { key, resource, entry: { content, resource, hosted } };
     } catch (error) {
       return { key, resource, failure: messageOf(error) };
     }
+  }
+
+  #context(): SpecContext {
+    const { deps, env = process.env } = this.#options;
+    return { deps, env, resolveSecret: this.readSecret };
+  }
+
+  /** Makes those components anew whose secrets are others now. One that cannot be made stays as it is, and is tried again. */
+  #secretsChanged(store: string): void {
+    const takes = (resource: Component) => takesSecrets(resource) && resource.secretStore === store;
+    void this.#inTurn(async () => {
+      this.#retries.hurry(takes);
+      for (const [key, entry] of [...this.#entries]) {
+        if (this.#closed || !takes(entry.resource) || !(await hasOtherSecrets(entry, this.#context()))) continue;
+        entry.isStale = true;
+        const result = await this.#prepare(key, entry.resource);
+        if ((await this.#settle(result)) === undefined) {
+          this.#retries.cancel(key);
+          this.#options.deps.logger.info('component loaded again, its secrets have changed', { component: entry.resource.name });
+        } else this.#tryAgainLater(result);
+      }
+    });
+  }
+
+  #followSecrets(): void {
+    const named = [...this.#entries.values()].filter(({ resource }) => takesSecrets(resource));
+    const stores = named.map(({ resource }) => this.#secrets.get(resource.secretStore)).filter((hosted) => hosted !== undefined);
+    this.#secretWatch.follow(new Map(stores.map(({ name, slot }) => [name, slot.component])));
   }
 
   /** @returns why `hosted` may not come in force beside what is there, undefined when it may */
@@ -304,6 +336,7 @@ class Host implements ComponentHost {
       this.#entries.set(key, next);
     } else this.#entries.delete(key);
     this.#index();
+    if (!this.#closed) this.#followSecrets();
     const subject = next?.hosted ?? previous;
     if (subject === undefined) return;
     const kind = next ? (previous ? 'replaced' : 'added') : 'removed';
@@ -352,6 +385,21 @@ function resilient(hosted: HostedComponent, policy: Policy, caller: Caller | und
   if (isBlock(hosted, 'secrets')) return resilientSecrets(hosted.slot.component, policy, wanted);
   if (isBlock(hosted, 'pubsub')) return resilientPubSub(hosted.slot.component, policy, wanted);
   return hosted.slot.component;
+}
+
+/** @returns whether a secret that the component was made with is another now; one that cannot be read now is none */
+async function hasOtherSecrets({ resource, hosted }: Entry, context: SpecContext): Promise<boolean> {
+  for (const item of resource.metadata) {
+    if (item.from?.$case !== 'secretKeyRef') continue;
+    const place = { what: `metadata ${item.name}`, secretStore: resource.secretStore };
+    try {
+      if ((await resolveItem(item, place, context)) !== hosted.spec.metadata.get(item.name.toLowerCase())) return true;
+    } catch (error) {
+      const fields = { component: resource.name, error: messageOf(error) };
+      context.deps.logger.warn('a secret cannot be read any more; the component stays as it is', fields);
+    }
+  }
+  return false;
 }
 
 /** What became of one resource: a new entry, nothing to do (neither), or a failure. */

@@ -90,6 +90,17 @@ it('tries a component again until the secret that it wants is there', async () =
   await eventually(async () => expect((await fetch(`${shop.api}/v1.0/state/late/a`)).status).toBe(204), 30_000);
 }, 60_000);
 
+it('makes a component anew when its secret is another, within a second or two', async () => {
+  const other = join(mesh.world.home, 'other.db');
+  saveSecrets({ db: { path: other }, pin: HUSH, open: 'o', later: join(mesh.world.home, 'late.db') });
+  const value = async () => (await fetch(`${shop.api}/v1.0/state/store/a`)).status;
+  expect(await value()).toBe(200);
+  await eventually(async () => expect(await value()).toBe(204), 20_000);
+  expect(existsSync(other)).toBe(true);
+  saveSecrets({ db: { path: database }, pin: HUSH, open: 'o', later: join(mesh.world.home, 'late.db') });
+  await eventually(async () => expect(await value()).toBe(200), 20_000);
+}, 60_000);
+
 it('answers 403, 401 and 500 as Dapr does', async () => {
   const get = async (path: string) => {
     const response = await fetch(`${shop.api}/v1.0/secrets/${path}`);

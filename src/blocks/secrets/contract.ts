@@ -15,4 +15,6 @@ export interface SecretStore extends LoadedComponent {
   get(name: string, metadata: SecretMetadata): Promise<SecretValues>;
   /** Every secret by its name. */
   getAll(metadata: SecretMetadata): Promise<Readonly<Record<string, SecretValues>>>;
+  /** Calls back when secrets may be others than before. Only where the store can see that. @returns stop; idempotent */
+  watch?(onChange: () => void): () => void;
 }

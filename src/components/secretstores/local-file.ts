@@ -1,3 +1,4 @@
+import { unwatchFile, watchFile } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { ComponentFactory, ComponentSpec } from '../../blocks/component.js';
@@ -45,9 +46,28 @@ export const createFileSecretStore: ComponentFactory<SecretStore> = async (spec:
       return found;
     },
     getAll: async () => Object.fromEntries(await current()),
+    watch: (onChange) => watchPath(secretsFile, onChange),
     close: async () => {},
   };
 };
+
+/** Looked at, and not told by the system: a file may be replaced, or be a link that is turned elsewhere. */
+const LOOK_MS = 500;
+/** Who writes a file may not be done with it at once. */
+const SETTLE_MS = 200;
+
+function watchPath(file: string, onChange: () => void): () => void {
+  let settling: NodeJS.Timeout | undefined;
+  const changed = () => {
+    clearTimeout(settling);
+    settling = setTimeout(onChange, SETTLE_MS).unref();
+  };
+  watchFile(file, { interval: LOOK_MS, persistent: false }, changed);
+  return () => {
+    clearTimeout(settling);
+    unwatchFile(file, changed);
+  };
+}
 
 async function versionOf(file: string): Promise<string> {
   try {

@@ -21,6 +21,7 @@ function rig(env: Record<string, string> = {}) {
   const made: Made[] = [];
   const secrets: Record<string, Record<string, string>> = { db: { db: 's3cret', user: 'me' } };
   const clock = createFakeClock();
+  const watchers = new Set<() => void>();
   const logged: string[] = [];
   const note = (message: string, fields?: Record<string, unknown>) =>
     void logged.push(`${message} ${JSON.stringify(fields ?? {})}`);
@@ -29,6 +30,7 @@ function rig(env: Record<string, string> = {}) {
     versions: ['v1'],
     load: async () => async (spec) => {
       if (spec.metadata.has('fail')) throw new Error(spec.metadata.get('fail'));
+      if (spec.metadata.get('wish') === 'refuse') throw new Error('not with this');
       if (spec.metadata.has('hang')) await new Promise((resolve) => setTimeout(resolve, 60));
       const record: Made = { spec, closed: 0, store: null as never };
       const store: StateStore = {
@@ -54,6 +56,10 @@ function rig(env: Record<string, string> = {}) {
           return secrets[name];
         },
         getAll: async () => secrets,
+        watch(onChange) {
+          watchers.add(onChange);
+          return () => watchers.delete(onChange);
+        },
         close: async () => {},
       } satisfies SecretStore;
     },
@@ -78,7 +84,11 @@ function rig(env: Record<string, string> = {}) {
       {},
       names.map((name) => `default/${name}`),
     );
-  return { host, made, push, remove, events, source, secrets, clock, refreshed, logged };
+  const changeSecrets = (more: typeof secrets) => {
+    Object.assign(secrets, more);
+    for (const tell of watchers) tell();
+  };
+  return { host, made, push, remove, events, source, secrets, changeSecrets, watchers, clock, refreshed, logged };
 }
 
 describe('the component host', () => {
@@ -226,6 +236,55 @@ function withSecret(base: Component, secret: string, store = 'vault', key = '', 
   const metadata = [...base.metadata, { name: item, from: { $case: 'secretKeyRef' as const, value: { name: secret, key } } }];
   return { ...base, metadata, secretStore: store };
 }
+
+describe('secrets that change', () => {
+  const a = withSecret(component('a', 'state.full'), 'db');
+  const b = withSecret(component('b', 'state.full'), 'db', 'vault', 'user', 'user');
+  const vault = component('vault', 'secretstores.test');
+
+  it('make those components anew that were made with them, and no others', async () => {
+    const { host, made, push, changeSecrets, events, watchers } = rig();
+    await push(vault, a, b, component('c', 'state.full'));
+    expect([made.length, watchers.size]).toEqual([3, 1]);
+    changeSecrets({ db: { db: 'other', user: 'me' } });
+    await expect.poll(() => host.state('a')?.spec.metadata.get('password')).toBe('other');
+    expect(made).toHaveLength(4);
+    expect(events.at(-1)).toEqual({ kind: 'replaced', block: 'state', name: 'a' });
+    changeSecrets({ another: { another: 'x' } });
+    await push(component('d', 'state.full'));
+    expect(made).toHaveLength(5);
+    await host.close();
+    expect(watchers.size).toBe(0);
+  });
+
+  it('leave a component as it is when it cannot be made with them, and it is tried again', async () => {
+    const { host, made, push, changeSecrets, clock } = rig();
+    const wants = withSecret(component('a', 'state.full'), 'fail', 'vault', '', 'wish');
+    changeSecrets({ fail: { fail: 'x' } });
+    await push(vault, wants);
+    expect(host.state('a')?.spec.metadata.get('wish')).toBe('x');
+    changeSecrets({ fail: { fail: 'refuse' } });
+    await expect.poll(() => host.failures()).toMatchObject([{ name: 'a', error: expect.stringContaining('not with this') }]);
+    expect(host.state('a')?.spec.metadata.get('wish')).toBe('x');
+    expect(made).toHaveLength(1);
+    changeSecrets({ fail: { fail: 'y' } });
+    await expect.poll(() => host.state('a')?.spec.metadata.get('wish')).toBe('y');
+    expect([host.failures(), clock.pending]).toEqual([[], 0]);
+  });
+
+  it('that are gone change nothing, and nobody watches a store that nobody takes secrets of', async () => {
+    const { host, made, push, remove, secrets, changeSecrets, watchers, logged } = rig();
+    await push(vault);
+    expect(watchers.size).toBe(0);
+    await push(a);
+    delete secrets.db;
+    changeSecrets({});
+    await expect.poll(() => logged.join()).toContain('a secret cannot be read any more');
+    expect([host.state('a')?.spec.metadata.get('password'), made.length]).toEqual(['s3cret', 1]);
+    await remove('a');
+    expect(watchers.size).toBe(0);
+  });
+});
 
 describe('secrets in metadata', () => {
   it('are resolved by the store that is named, whatever stands first, and are nobody’s placeholders', async () => {
