@@ -36,15 +36,21 @@ export const ROUTE_KINDS: readonly string[] = ['HTTPRoute', 'GRPCRoute', 'Traffi
 export const isForAllCallers = ({ kind }: Pick<Policy, 'kind'>): boolean =>
   ROUTE_KINDS.includes(kind) || kind === 'BackendTrafficPolicy';
 
-const sessions = new WeakMap<Policy, boolean>();
+/** @returns whether the text stands in any of the routes, as JSON */
+const usedInRoutes = (text: string) => {
+  const found = new WeakMap<Policy, boolean>();
+  return (policies: readonly Policy[]): boolean =>
+    policies.some((policy) => {
+      if (!ROUTE_KINDS.includes(policy.kind)) return false;
+      const known = found.get(policy) ?? JSON.stringify(policy.spec).includes(text);
+      found.set(policy, known);
+      return known;
+    });
+};
 /** @returns whether any of the policies asks for session persistence */
-export const usesSessions = (policies: readonly Policy[]): boolean =>
-  policies.some((policy) => {
-    if (!ROUTE_KINDS.includes(policy.kind)) return false;
-    const known = sessions.get(policy) ?? JSON.stringify(policy.spec).includes('"sessionPersistence"');
-    sessions.set(policy, known);
-    return known;
-  });
+export const usesSessions = usedInRoutes('"sessionPersistence"');
+/** @returns whether any of the policies says which web pages may read its answers */
+export const usesCors = usedInRoutes('"cors"');
 
 /** @returns what a validated route or split says, by parent; undefined: the policy is of another kind */
 export function readRouteDocument(policy: Policy): RouteDocument | undefined {

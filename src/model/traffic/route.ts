@@ -63,7 +63,21 @@ export interface Mirror {
   readonly perMillion: number;
 }
 
+/** Which web pages may read the answers. */
+export interface CorsRule {
+  /** Such as `https://*.example.com`; `*` is any. */
+  readonly origins: readonly string[];
+  readonly credentials: boolean;
+  /** Method and header names; `*` is any. */
+  readonly methods: readonly string[];
+  readonly headers: readonly string[];
+  readonly exposed: readonly string[];
+  /** How long a browser may remember it, seconds. */
+  readonly maxAgeSeconds: number;
+}
+
 export interface RouteFilters {
+  readonly cors?: CorsRule | undefined;
   readonly request?: HeaderChange | undefined;
   readonly response?: HeaderChange | undefined;
   readonly redirect?: Redirect | undefined;

@@ -6,6 +6,7 @@ import {
   type AppRef,
   type AppRoute,
   type Backend,
+  type CorsRule,
   type HeaderChange,
   type NamedMatch,
   type PathMatch,
@@ -111,6 +112,7 @@ function toFilters(written: readonly Partial<WrittenFilter>[], namespace: string
     request: one('requestHeaderModifier') as HeaderChange | undefined,
     response: one('responseHeaderModifier') as HeaderChange | undefined,
     redirect: redirect && { ...redirect, path: toChange(redirect.path), status: redirect.statusCode ?? 302 },
+    cors: corsOf(one('cors')),
     rewrite: rewrite && { hostname: rewrite.hostname, path: toChange(rewrite.path) },
     mirrors: written.flatMap(({ requestMirror: mirror }) => {
       if (!mirror) return [];
@@ -121,6 +123,18 @@ function toFilters(written: readonly Partial<WrittenFilter>[], namespace: string
     }),
   };
 }
+
+/** Gateway API's default. */
+const CORS_SECONDS = 5;
+const corsOf = (cors: WrittenFilter['cors']): CorsRule | undefined =>
+  cors && {
+    origins: cors.allowOrigins,
+    credentials: cors.allowCredentials ?? false,
+    methods: cors.allowMethods,
+    headers: cors.allowHeaders,
+    exposed: cors.exposeHeaders,
+    maxAgeSeconds: cors.maxAge ?? CORS_SECONDS,
+  };
 
 type WrittenChange = NonNullable<NonNullable<WrittenFilter['urlRewrite']>['path']>;
 const toChange = (change: WrittenChange | undefined) =>

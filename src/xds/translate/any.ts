@@ -11,6 +11,7 @@ import { StdoutAccessLog } from '../../gen/envoy/extensions/access_loggers/strea
 import { ExtensionWithMatcher } from '../../gen/envoy/extensions/common/matching/v3/extension_matcher.js';
 import { Gzip } from '../../gen/envoy/extensions/compression/gzip/compressor/v3/gzip.js';
 import { Compressor } from '../../gen/envoy/extensions/filters/http/compressor/v3/compressor.js';
+import { Cors, CorsPolicy } from '../../gen/envoy/extensions/filters/http/cors/v3/cors.js';
 import { CredentialInjector } from '../../gen/envoy/extensions/filters/http/credential_injector/v3/credential_injector.js';
 import { ExternalProcessor } from '../../gen/envoy/extensions/filters/http/ext_proc/v3/ext_proc.js';
 import { HTTPFault } from '../../gen/envoy/extensions/filters/http/fault/v3/fault.js';
@@ -109,6 +110,8 @@ export const messageTypes = {
   fault: type('envoy.extensions.filters.http.fault.v3.HTTPFault', HTTPFault),
   headerInput: type('envoy.type.matcher.v3.HttpRequestHeaderMatchInput', HttpRequestHeaderMatchInput),
   earlyHeaderMutation: type('envoy.extensions.http.early_header_mutation.header_mutation.v3.HeaderMutation', EarlyHeaderMutation),
+  cors: type('envoy.extensions.filters.http.cors.v3.Cors', Cors),
+  corsPolicy: type('envoy.extensions.filters.http.cors.v3.CorsPolicy', CorsPolicy),
   statefulSession: type('envoy.extensions.filters.http.stateful_session.v3.StatefulSession', StatefulSession),
   statefulSessionPerRoute: type(
     'envoy.extensions.filters.http.stateful_session.v3.StatefulSessionPerRoute',

@@ -4,7 +4,7 @@ import type { MeshModel } from '../../model/mesh-model.js';
 import type { MeshProfile } from '../../model/mesh-profile.js';
 import { isMiddleware } from '../../model/middleware/kinds.js';
 import { type PipelineSpec, pipelineSteps, type Step } from '../../model/middleware/pipeline.js';
-import { usesSessions } from '../../model/traffic/document.js';
+import { usesCors, usesSessions } from '../../model/traffic/document.js';
 
 /** What decides, beside the instance itself, how its listeners look. */
 export interface AppSettings {
@@ -13,6 +13,8 @@ export interface AppSettings {
   readonly spec: ConfigurationSpec;
   /** Some rule keeps callers at their instances. */
   readonly sessions: boolean;
+  /** Some rule is about web pages of other origins. */
+  readonly cors: boolean;
   /** It may call services outside of the mesh. */
   readonly callsOut: boolean;
   /** The handlers of its pipelines, in their order. */
@@ -27,16 +29,17 @@ export function appSettings(model: MeshModel, instance: Instance, before?: AppSe
   const { specJson } = model.configurationFor(instance);
   const { policies, components } = model.resourcesFor(instance);
   const sessions = usesSessions(policies);
+  const cors = usesCors(policies);
   const callsOut = policies.some(({ kind }) => kind === 'HTTPEndpoint');
   const middleware = components.filter(({ type }) => isMiddleware(type));
   const local = middleware.length > 0 ? JSON.stringify(instance.middleware) : '';
-  const inputs = [profile, specJson, sessions, callsOut, local, ...middleware];
+  const inputs = [profile, specJson, sessions, cors, callsOut, local, ...middleware];
   if (before && sameItems(before.inputs, inputs)) return before;
   const spec = JSON.parse(specJson || '{}') as ConfigurationSpec;
   const steps = (which: 'http' | 'app', pipeline: PipelineSpec | undefined) =>
     pipelineSteps({ spec: pipeline, components: middleware, local: instance.middleware, before: before?.pipelines[which] });
   const pipelines = { http: steps('http', spec.httpPipeline), app: steps('app', spec.appHttpPipeline) };
-  return { profile, spec, sessions, callsOut, pipelines, inputs };
+  return { profile, spec, sessions, cors, callsOut, pipelines, inputs };
 }
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]) =>

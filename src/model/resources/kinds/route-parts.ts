@@ -97,8 +97,27 @@ const SHARED_FILTERS = {
     }),
   ],
 } as const;
+/** `https://*.example.com`, as browsers name an origin; `*` is any. */
+const origin = z
+  .string()
+  .max(253)
+  .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/(\*\.|\*$)?[A-Za-z0-9.-]*(:\d{1,5})?)$/, {
+    error: 'is no origin such as https://shop.example.com, https://*.example.com or *; change it',
+  });
+const anyOr = (name: z.ZodType<string, string>) => list(z.union([z.literal('*'), name]));
+const cors = strict({
+  allowOrigins: list(origin),
+  allowCredentials: optional(z.boolean()),
+  allowMethods: list(z.enum(['*', 'GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'])),
+  allowHeaders: anyOr(headerName),
+  exposeHeaders: anyOr(headerName),
+  maxAge: optional(z.number().int().min(1)),
+}).refine(({ allowCredentials, exposeHeaders }) => !allowCredentials || !exposeHeaders.includes('*'), {
+  error: "has allowCredentials and exposeHeaders '*', which no browser takes together; name the headers",
+});
 const HTTP_FILTERS = {
   ...SHARED_FILTERS,
+  CORS: ['cors', cors],
   RequestRedirect: [
     'requestRedirect',
     strict({
@@ -130,7 +149,7 @@ function filterOf<const Table extends FilterTable>(table: Table) {
 }
 
 const onlyOnce = (filters: readonly { readonly type: string }[]) =>
-  ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite'].every(
+  ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestRedirect', 'URLRewrite', 'CORS'].every(
     (type) => filters.filter((filter) => filter.type === type).length <= 1,
   );
 const ONCE = { error: 'has one type of filter twice; keep one of each' };

@@ -7,6 +7,7 @@ import type { Resource } from '../../resource.js';
 import type { AppSettings } from '../app-settings.js';
 import { localReply } from '../local-reply.js';
 import { apiListFilter } from './api-lists.js';
+import { corsFilter } from './cors.js';
 import { externalFailures } from './external-failures.js';
 import { apiTokenFilter, appTokenFilter } from './local-file.js';
 import type { FilterContext, FilterModule } from './module.js';
@@ -24,6 +25,8 @@ const filters: readonly FilterModule[] = [
   apiListFilter,
   externalFailures,
   rbacFilter,
+  // Before the pipeline: a preflight carries nothing that a middleware could let it pass for.
+  corsFilter,
   pipelineFilter,
   appTokenFilter,
   statefulSessionFilter,

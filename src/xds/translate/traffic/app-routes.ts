@@ -14,6 +14,7 @@ import { API_HEADERS, type AppTarget } from '../route-target.js';
 import { overwrite } from '../values.js';
 import { callee, headerParts, isSingle, redirectAction, routeAction } from './action.js';
 import { hasNoLength, isGrpcStream, matchOf, NO_BODY_KEPT } from './conditions.js';
+import { corsConfig } from './cors.js';
 import { sessionConfig } from './session.js';
 
 /** How a call names its app. */
@@ -71,6 +72,9 @@ function variants(route: AppRoute, app: SteeredApp, form: AddressForm): Route[] 
   const whole = oneRoute(route, app, { form, more: [], retry, attemptMs });
   if (route.filters.redirect) return [whole];
   const found: Route[] = [];
+  // A browser asks beforehand with another method than the call's.
+  if (route.filters.cors && route.match.method !== '')
+    found.push(oneRoute(preflightOf(route), app, { form, more: [], retry: undefined, attemptMs: 0 }));
   if (form.grpc && (retry || attemptMs > 0 || route.requestMs))
     found.push(oneRoute({ ...route, requestMs: 0 }, app, { form, more: isGrpcStream, retry: undefined, attemptMs: 0 }));
   if (retry && retry.retries > 0 && route.protocol === 'any') {
@@ -79,6 +83,15 @@ function variants(route: AppRoute, app: SteeredApp, form: AddressForm): Route[] 
   }
   return [...found, whole];
 }
+
+const preflightOf = (route: AppRoute): AppRoute => ({
+  ...route,
+  match: {
+    ...route.match,
+    method: 'OPTIONS',
+    headers: [...route.match.headers, { kind: 'exact', name: 'access-control-request-method', value: route.match.method }],
+  },
+});
 
 interface Variant {
   readonly form: AddressForm;
@@ -113,7 +126,10 @@ function oneRoute(route: AppRoute, app: SteeredApp, { form, more, retry, attempt
     ...headers,
     requestHeadersToAdd: [...headers.requestHeadersToAdd, ...(isSingle(weighted) ? [callee(first)] : [])],
     requestHeadersToRemove: [...API_HEADERS, ...form.remove, ...headers.requestHeadersToRemove],
-    typedPerFilterConfig: route.session ? sessionConfig(route.session) : {},
+    typedPerFilterConfig: {
+      ...(route.session ? sessionConfig(route.session) : {}),
+      ...(filters.cors ? corsConfig(filters.cors) : {}),
+    },
   };
 }
 
