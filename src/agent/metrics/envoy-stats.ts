@@ -31,7 +31,9 @@ export interface Target {
 }
 
 export function targetOf({ labels }: EnvoySample): Target | undefined {
-  const [kind = '', namespace = '', name = ''] = (labels.envoy_cluster_name ?? '').split('|');
+  const [kind = '', namespace = '', ...rest] = (labels.envoy_cluster_name ?? '').split('|');
+  // Calls by an external service's URL have a cluster of their own: `pay/url`. The same labels twice would be no series at all.
+  const name = rest.join('/');
   return kind === 'app' || kind === 'actor' || kind === 'external' ? { kind, namespace, name } : undefined;
 }
 
