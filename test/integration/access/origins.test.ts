@@ -9,6 +9,9 @@ const doors = ['envoy', 'service'] as const;
 const sidecars = new Map<string, SidecarProcess>();
 beforeAll(async () => {
   mesh = await createMesh();
+  const appPort = await mesh.app((request, response) => response.end(`${request.method} ${request.url}`));
+  const shop = await mesh.sidecar({ appId: 'shop', appPort });
+  await shop.ready();
   for (const door of doors)
     sidecars.set(
       door,
@@ -39,4 +42,15 @@ it.each(
   expect(answer.status).toBe(200);
   expect(before.headers['access-control-allow-headers']).toBe(allowed ? 'dapr-api-token' : undefined);
   for (const { headers } of [before, answer]) expect(headers['access-control-allow-origin']).toBe(allowed ? origin : undefined);
+});
+
+it.each(doors)('covers calls by name too, whose preflights reach no app: %s door', async (door) => {
+  const origin = 'https://a.example';
+  const url = `${sidecars.get(door)?.api}/v1.0/invoke/shop/method/x`;
+  const before = await call(url, { method: 'OPTIONS', headers: { origin, 'access-control-request-method': 'POST' } });
+  expect([before.status, before.body, before.headers['access-control-allow-origin']]).toEqual([200, '', origin]);
+  const answer = await call(url, { method: 'POST', headers: { origin } });
+  expect([answer.status, answer.body, answer.headers['access-control-allow-origin']]).toEqual([200, 'POST /x', origin]);
+  const stranger = await call(url, { method: 'POST', headers: { origin: 'https://evil.example' } });
+  expect([stranger.status, stranger.headers['access-control-allow-origin']]).toEqual([200, undefined]);
 });
