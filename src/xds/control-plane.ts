@@ -7,6 +7,7 @@ import { buildMeshModel } from '../control/mesh-model.js';
 import { createControlPlaneMetrics } from '../control/metrics.js';
 import { pipelineStatus } from '../control/pipeline-status.js';
 import { createPlacement, filePlacementStore } from '../control/placement.js';
+import { createPolicyWarnings } from '../control/policy-warnings.js';
 import { createRegistry } from '../control/registry.js';
 import { createResourceCatalog, type ResourceLoader, type ResourcePaths } from '../control/resource-catalog.js';
 import { sidecarProblems } from '../control/sidecar-problems.js';
@@ -110,6 +111,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
   const publication = createPublication(() => ads.settled(PUBLISH_DEADLINE_MS));
   let measuring = false;
   let pipelines: readonly string[] = [];
+  const warnOfPolicies = createPolicyWarnings(logger);
   const problems = () => [...catalog.problems(), ...pipelines, ...sidecarProblems(registry.instances())];
   function rebuild(): void {
     const startedAt = clock.now();
@@ -118,6 +120,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
     const found = pipelineStatus(source.current());
     for (const problem of found) if (!pipelines.includes(problem)) logger.error('middleware not applied', { problem });
     pipelines = found;
+    warnOfPolicies(source.current());
     metrics.registry({
       instances: registry.instances().length,
       expired: registry.expired(),

@@ -18,6 +18,11 @@ export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
     });
   const actors = Object.entries(targets?.actors ?? {});
   return [
+    ...Object.keys(policies?.retries ?? {})
+      .filter((name) => name.startsWith('DaprBuiltIn'))
+      .map(
+        (name) => `policies.retries.${name}: built-in retries cannot be overridden; name the target, or use DefaultRetryPolicy`,
+      ),
     ...Object.entries(targets?.apps ?? {}).flatMap(([app, names]) => undefinedNames(`targets.apps.${app}`, names)),
     ...actors.flatMap(([type, names]) => undefinedNames(`targets.actors.${type}`, names)),
     ...Object.entries(targets?.components ?? {}).flatMap(([component, { outbound, inbound }]) => [

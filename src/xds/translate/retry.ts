@@ -6,10 +6,13 @@ import { duration } from './values.js';
 /** Failures after which no upstream has seen the request: trying again can never run anything twice. */
 export const NOT_SENT = 'connect-failure,refused-stream,reset-before-request';
 
-/** Three tries, another instance preferred. The one retry layer of the mesh until a Resiliency says otherwise. */
+/**
+ * As many retries as Dapr's built-in ones (reference §4.4), another instance preferred and without the second in between. The one retry
+ * layer of the mesh until a Resiliency says otherwise.
+ */
 export const connectionRetry: RetryPolicy = RetryPolicy.fromPartial({
   retryOn: NOT_SENT,
-  numRetries: 2,
+  numRetries: 3,
   retryHostPredicate: [
     {
       name: 'envoy.retry_host_predicates.previous_hosts',
