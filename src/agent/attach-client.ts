@@ -169,7 +169,8 @@ class Attachment implements AttachClient {
 
   #sendInstance(stream: Stream): void {
     this.#sequence += 1;
-    stream.write({ event: { $case: 'instance', value: this.#instance }, instanceSequence: this.#sequence });
+    const value = { ...this.#instance, starting: this.#reports.accepted === 0 };
+    stream.write({ event: { $case: 'instance', value }, instanceSequence: this.#sequence });
   }
 
   #onPublished(upTo: number): void {

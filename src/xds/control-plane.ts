@@ -146,7 +146,7 @@ export async function startControlPlane(options: ControlPlaneOptions, deps: Cont
       registry,
       logger,
       peerCheck,
-      resources: instanceResources(catalog, source.settling),
+      resources: instanceResources(catalog),
       published: publication.wait,
       async withdrawn() {
         rebuilds.flush();
@@ -201,19 +201,16 @@ const GRPC_OPTIONS = {
   'grpc.max_receive_message_length': 64 * 1024 * 1024,
 } as const;
 
-const STARTING_MS = 30_000;
-
 /**
- * A sidecar that starts with bad resources of its own is told so and ends. One that runs already keeps running on what is good: it
- * only comes back after a break.
+ * A sidecar that starts with bad resources of its own is told so and ends. One that is in use keeps running on what is good: it
+ * comes back after a break, or tells of a change.
  */
-function instanceResources(catalog: ReturnType<typeof createResourceCatalog>, settling: () => boolean) {
+function instanceResources(catalog: ReturnType<typeof createResourceCatalog>) {
   return {
-    async acquire(instance: Parameters<typeof catalog.acquire>[0] & { readonly startedAtMs: number }) {
+    async acquire(instance: Parameters<typeof catalog.acquire>[0] & { readonly starting: boolean }) {
       const problems = await catalog.acquire(instance);
       const hasOwn = instance.resourcesPaths.length + instance.configPaths.length > 0;
-      const starts = !settling() && Date.now() - instance.startedAtMs < STARTING_MS;
-      return hasOwn && starts ? problems : [];
+      return hasOwn && instance.starting ? problems : [];
     },
     release: catalog.release,
   };

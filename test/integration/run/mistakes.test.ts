@@ -1,8 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type CliWorld, createCliWorld } from '../../support/weft-cli.js';
+
+const COMPONENT = 'apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: store}\n';
+const MEMORY = 'spec: {type: state.in-memory, version: v1, metadata: []}\n';
 
 let world: CliWorld;
 beforeAll(async () => {
@@ -38,6 +41,44 @@ describe('a mistake on the command line is one line and exit code 1, and starts 
     writeFileSync(join(world.home, 'bad.yaml'), 'version: 1\napps:\n  - appID: a\n    appDirPath: .\n    appPrt: 5\n');
     const { code, text } = await world.run(['run', '-f', 'bad.yaml']);
     expect({ code, text }).toEqual({ code: 1, text: 'weft: bad.yaml: apps[0].appPrt: unknown field (did you mean appPort?)\n' });
+    expect(world.processes()).toEqual([]);
+  });
+
+  // A control plane that has only just started must not take the sidecar for one that is in use already (issue #3).
+  it.each([
+    [
+      'an unknown field',
+      'bad.yaml',
+      `${COMPONENT}specc: {}\n`,
+      /bad\.yaml document 1: specc: unknown field \(did you mean spec\?\)/,
+    ],
+    [
+      'a wrong type',
+      'bad.yaml',
+      `${COMPONENT}spec: {type: 5, version: v1, metadata: []}\n`,
+      /bad\.yaml document 1: spec\.type: /,
+    ],
+    [
+      'an unknown component type',
+      'bad.yaml',
+      `${COMPONENT}spec: {type: state.redsi, version: v1, metadata: []}\n`,
+      /state\.redsi/,
+    ],
+    [
+      'a duplicate name',
+      'bad.yaml',
+      [1, 2].map(() => `${COMPONENT}${MEMORY}`).join('---\n'),
+      /bad\.yaml document 2: metadata\.name: Component store is already defined/,
+    ],
+    ['no YAML at all', 'bad.yaml', 'apiVersion: [\n', /bad\.yaml/],
+  ])('%s in --resources-path ends the run that started everything', async (_, file, content, expected) => {
+    const resources = join(world.home, 'resources');
+    mkdirSync(resources, { recursive: true });
+    writeFileSync(join(resources, file), content);
+    const { code, text } = await world.run(['run', '-a', 'a', '-d', resources, '--', 'sleep', '60']);
+    expect(text).toMatch(expected);
+    expect(text).not.toMatch(/\bis ready\b|ready:|app ready/i);
+    expect(code).toBe(1);
     expect(world.processes()).toEqual([]);
   });
 

@@ -74,7 +74,7 @@ describe('attaching', () => {
   it('refuses a starting sidecar whose own resources are bad, with place and remedy', async () => {
     writeFileSync(join(directory, 'bad.yaml'), 'apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x}\nspecc: {}\n');
     const answer = await peer()
-      .attach(attachedInstance({ resourcesPaths: [directory], startedAtMs: Date.now() }))
+      .attach(attachedInstance({ resourcesPaths: [directory], starting: true }))
       .answer();
     expect(answer).toMatchObject({ $case: 'rejected', value: { final: true } });
     expect(JSON.stringify(answer)).toContain('bad.yaml');
@@ -83,7 +83,7 @@ describe('attaching', () => {
 
   it('takes a sidecar back that runs already, whatever its resources say now', async () => {
     writeFileSync(join(directory, 'bad.yaml'), 'kind: Component\n');
-    await attached({ resourcesPaths: [directory], startedAtMs: 1 });
+    await attached({ resourcesPaths: [directory] });
     expect((await controlPlane.status<{ problems: string[] }>('/v1/problems')).problems).toHaveLength(1);
   });
 
