@@ -27,8 +27,15 @@ export interface EnvoyLog {
   lastLines(): readonly string[];
 }
 
-/** Turns Envoy's output into lines of our log; `takeCall` takes those that are of its access log. A line without our format (a crash report, for one) is an error. */
-export function envoyLog(logger: Logger, takeCall?: (line: string) => boolean): EnvoyLog {
+export interface EnvoyLogOptions {
+  /** @returns true for a line that it has dealt with: a call of the access log */
+  readonly takeCall?: ((line: string) => boolean) | undefined;
+  /** From when on Envoy's warnings are no news: it warns of its own end and of every stream that goes with it. */
+  readonly isStopping?: () => boolean;
+}
+
+/** Turns Envoy's output into lines of our log. A line without our format (a crash report, for one) is an error. */
+export function envoyLog(logger: Logger, { takeCall, isStopping }: EnvoyLogOptions = {}): EnvoyLog {
   let rest = '';
   const kept: string[] = [];
   return {
@@ -38,7 +45,7 @@ export function envoyLog(logger: Logger, takeCall?: (line: string) => boolean): 
       for (const line of lines) {
         const entry = takeCall?.(line) ? undefined : entryOf(line);
         if (!entry) continue;
-        logger[entry.level](entry.text, entry.fields);
+        logger[entry.level === 'warn' && isStopping?.() ? 'debug' : entry.level](entry.text, entry.fields);
         kept.push(entry.text);
         if (kept.length > KEPT_LINES) kept.shift();
       }

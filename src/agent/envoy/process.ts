@@ -88,13 +88,14 @@ interface Supervision {
   onGiveUp(error: UsageError): void;
 }
 
-async function supervise(options: EnvoyOptions, admin: EnvoyAdmin, { signal, onStart, onGiveUp }: Supervision): Promise<void> {
+async function supervise(options: EnvoyOptions, admin: EnvoyAdmin, supervision: Supervision): Promise<void> {
+  const { signal, onGiveUp } = supervision;
   const wait = backoff({ initialMs: 200, maxMs: 5000 });
   let everLive = false;
   let quickEnds = 0;
   while (!signal.aborted) {
     const startedAt = performance.now();
-    const end = await runOnce(options, onStart, async () => {
+    const end = await runOnce(options, supervision, async () => {
       everLive ||= await admin.isLive();
       return everLive;
     });
@@ -114,11 +115,12 @@ async function supervise(options: EnvoyOptions, admin: EnvoyAdmin, { signal, onS
 /** Runs one Envoy to its end. @returns how it ended and what it said last, one line */
 async function runOnce(
   options: EnvoyOptions,
-  onStart: (child: GuardedChild) => void,
+  { signal, onStart }: Supervision,
   noteLive: () => Promise<boolean>,
 ): Promise<string> {
+  const isStopping = () => signal.aborted;
   for (const socket of [...options.sockets, options.adminSocket]) rmSync(socket, { force: true });
-  const log = envoyLog(options.logger, options.takeCall);
+  const log = envoyLog(options.logger, { takeCall: options.takeCall, isStopping });
   const guarded = spawnGuarded(
     options.binary,
     [

@@ -20,6 +20,20 @@ it('gives each line its level, across any split of the bytes', () => {
   ]);
 });
 
+it('takes warnings for no news once Envoy is being stopped, and errors for news still', () => {
+  const { logger, lines } = recorder();
+  let stopping = false;
+  const log = envoyLog(logger, { isStopping: () => stopping });
+  log.push('warning\tmain\tone\n');
+  stopping = true;
+  log.push('warning\tmain\tcaught ENVOY_SIGTERM\ncritical\tmain\tassert failure\n');
+  expect(lines.map((line) => (line as [string, string]).slice(0, 2))).toEqual([
+    ['warn', 'one'],
+    ['debug', 'caught ENVOY_SIGTERM'],
+    ['error', 'assert failure'],
+  ]);
+});
+
 it('shows what is not a log line as an error, and keeps the last lines with an unfinished one', () => {
   const { logger, lines } = recorder();
   const log = envoyLog(logger);
