@@ -1,8 +1,10 @@
+import { systemClock } from '../lib/clock.js';
 import type { NodeIdentity } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
 import { findEnvoy } from './envoy/binary.js';
 import { bootstrapOf } from './envoy/bootstrap.js';
 import { findCaBundle } from './envoy/ca-bundle.js';
+import { followEnvoy } from './envoy/follow.js';
 import { type Envoy, startEnvoy } from './envoy/process.js';
 import { type Health, untilEnvoyServes } from './health.js';
 import { apiDoorOf, type SidecarOptions } from './options.js';
@@ -25,8 +27,13 @@ export interface RunEnvoyDeps {
 /** Longest that a replaced listener's connections live on, seconds. */
 const DRAIN_SECONDS = 10;
 
+export interface RunningEnvoy extends Envoy {
+  /** Calls back when Envoy falls silent (true) and when it serves again (false). One listener. */
+  onSilence(listener: (silent: boolean) => void): void;
+}
+
 /** Finds Envoy, starts it and keeps `health` right about it. @throws UsageError when there is no Envoy */
-export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Promise<Envoy> {
+export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Promise<RunningEnvoy> {
   const { runDir, health, logger, signal } = deps;
   const { sockets } = runDir;
   const { path: binary } = await findEnvoy();
@@ -59,20 +66,46 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
     const host = reachable(options.listenAddresses[0] ?? '127.0.0.1');
     addresses.push({ host, port: options.httpPort }, { host, port: options.grpcPort });
   }
-  let waiting = new AbortController();
+  const probe = { admin: envoy.admin, loopback: sockets.loop, addresses };
+  let running = new AbortController();
   function watch(): void {
     starts += 1;
-    waiting.abort();
-    waiting = new AbortController();
-    const mine = AbortSignal.any([waiting.signal, signal]);
-    health.set('envoy', starts === 1 ? 'Envoy does not serve yet' : 'Envoy ended and is started again');
-    void untilEnvoyServes({ admin: envoy.admin, loopback: sockets.loop, addresses }, mine).then(() => {
-      if (mine.aborted) return;
-      health.set('envoy', undefined);
-      logger.info('Envoy serves', { pid: envoy.pid() });
+    running.abort();
+    running = new AbortController();
+    const again = starts > 1;
+    health.set('envoy', again ? 'Envoy ended and is started again' : 'Envoy does not serve yet');
+    void followEnvoy(envoy, {
+      again,
+      untilServes: (until) => untilEnvoyServes(probe, until),
+      onServes() {
+        health.set('envoy', undefined);
+        logger.info('Envoy serves', { pid: envoy.pid() });
+        tell(false);
+      },
+      onSilent() {
+        health.set('envoy', 'Envoy does not answer');
+        logger.error('Envoy does not answer: other sidecars send nothing here until it does', { pid: envoy.pid() });
+        tell(true);
+      },
+      onReplace: () => logger.error('Envoy still does not answer: it is killed and started again', { pid: envoy.pid() }),
+      clock: systemClock,
+      signal: AbortSignal.any([running.signal, signal]),
     });
   }
-  return envoy;
+  let silent = false;
+  let listener: (silent: boolean) => void = () => {};
+  function tell(now: boolean): void {
+    if (silent === now) return;
+    silent = now;
+    listener(now);
+  }
+  return {
+    ...envoy,
+    onSilence(next) {
+      listener = next;
+      if (silent) next(true);
+    },
+  };
 }
 
 /** An address that listens everywhere is tried where it is nearest. */

@@ -124,6 +124,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const attach: AttachClient = parts.startAttachClient({ channel, instance, logger });
   undo.add(() => attach.close());
   attach.refused.catch(failed.reject);
+  envoy.onSilence((proxySilent) => attach.update({ proxySilent }));
   const config = parts.createConfigClient({ channel, node: { ...identity, role: 'service' }, logger });
   undo.add(() => config.close());
 

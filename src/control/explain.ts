@@ -1,4 +1,4 @@
-import { appKey, type Instance } from '../model/instance.js';
+import { appKey, type Instance, stateOf } from '../model/instance.js';
 import type { MeshModel } from '../model/mesh-model.js';
 import type { TargetResiliency } from '../model/traffic/resiliency.js';
 import { type AppRef, type AppRoute, type RetryRule, refKey } from '../model/traffic/route.js';
@@ -83,7 +83,4 @@ const instancesOf = ({ instances }: MeshModel, app: AppRef) =>
       ({ appId, namespace, labels }) =>
         appId === app.appId && namespace === app.namespace && (app.version === '' || labels.version === app.version),
     )
-    .map(({ instanceId, lease, appReady }) => ({
-      instanceId,
-      state: lease !== 'live' ? lease : appReady ? 'ready' : 'waiting-for-app',
-    }));
+    .map((instance) => ({ instanceId: instance.instanceId, state: stateOf(instance) }));

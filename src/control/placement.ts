@@ -76,7 +76,8 @@ function membersOf(instances: readonly Instance[]): Map<string, ActorPlacement['
 }
 
 /** A lost instance stays a host until its lease ends: its actors may still run there, and a short break must not move them. */
-const isHost = (instance: Instance) => instance.lease !== 'withdrawn' && instance.appReady && instance.appHealthy;
+const isHost = ({ lease, appReady, appHealthy, proxySilent }: Instance) =>
+  lease !== 'withdrawn' && appReady && appHealthy && !proxySilent;
 
 const splitKey = (key: string): [string, string] => {
   const slash = key.indexOf('/');

@@ -1,4 +1,4 @@
-import type { Instance } from '../model/instance.js';
+import { type Instance, stateOf } from '../model/instance.js';
 import type { MeshModel } from '../model/mesh-model.js';
 import { type NodeRole, nodeId } from '../model/names.js';
 import type { StatusAnswer, StatusRequest, StatusRoutes } from './http-server.js';
@@ -43,11 +43,6 @@ function appStatus(instance: Instance, now: number): AppStatus {
     state: stateOf(instance),
     ageMs: Math.max(0, now - startedAtMs),
   };
-}
-
-function stateOf({ lease, appReady, appPort }: Instance): AppStatus['state'] {
-  if (lease !== 'live') return lease;
-  return appReady || appPort === 0 ? 'ready' : 'waiting-for-app';
 }
 
 const ROLES: readonly NodeRole[] = ['envoy', 'service'];

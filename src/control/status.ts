@@ -1,3 +1,4 @@
+import type { InstanceState } from '../model/instance.js';
 import type { NodeIdentity } from '../model/names.js';
 
 /** Read-only views for people: `weft proxy-status`, `weft proxy-config`, `weft list`, the HTTP status API. */
@@ -77,7 +78,7 @@ export interface AppStatus {
   readonly appId: string;
   readonly namespace: string;
   readonly instanceId: string;
-  readonly state: 'ready' | 'waiting-for-app' | 'lost' | 'withdrawn';
+  readonly state: InstanceState;
   readonly pid: number;
   readonly appPid: number;
   readonly runPid: number;

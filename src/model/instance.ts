@@ -6,6 +6,15 @@ export interface Instance extends Readonly<AttachedInstance> {
   readonly lease: 'live' | 'lost' | 'withdrawn';
 }
 
+/** @returns in one word how the instance stands */
+export function stateOf({ lease, proxySilent, appReady, appPort }: Instance): InstanceState {
+  if (lease !== 'live') return lease;
+  if (proxySilent) return 'envoy-silent';
+  return appReady || appPort === 0 ? 'ready' : 'waiting-for-app';
+}
+
+export type InstanceState = 'ready' | 'waiting-for-app' | 'envoy-silent' | 'lost' | 'withdrawn';
+
 /** @returns `<namespace>/<app id>` */
 export const appKey = (app: { readonly namespace: string; readonly appId: string }): string => `${app.namespace}/${app.appId}`;
 

@@ -5,6 +5,8 @@ export interface EnvoyAdmin {
   call(method: 'GET' | 'POST', path: string): Promise<{ readonly status: number; readonly body: string }>;
   /** True once Envoy has everything that its first configuration names. False while it cannot be reached. */
   isLive(): Promise<boolean>;
+  /** Whether it gives any answer within `ms` milliseconds. */
+  answers(ms: number): Promise<boolean>;
   /** Requests that clients wait for at this moment. */
   activeRequests(): Promise<number>;
 }
@@ -13,9 +15,9 @@ const TIMEOUT_MS = 2000;
 
 /** @returns Envoy's admin interface on its Unix socket */
 export function envoyAdmin(socketPath: string): EnvoyAdmin {
-  const call: EnvoyAdmin['call'] = (method, path) =>
-    new Promise((resolve, reject) => {
-      const outgoing = request({ socketPath, method, path, agent: false, timeout: TIMEOUT_MS }, (response) => {
+  const call = (method: string, path: string, timeout = TIMEOUT_MS) =>
+    new Promise<{ readonly status: number; readonly body: string }>((resolve, reject) => {
+      const outgoing = request({ socketPath, method, path, agent: false, timeout }, (response) => {
         let body = '';
         response.setEncoding('utf8');
         response.on('data', (chunk) => {
@@ -31,6 +33,11 @@ export function envoyAdmin(socketPath: string): EnvoyAdmin {
   return {
     call,
     isLive: async () => (await call('GET', '/ready').catch(() => ({ status: 0 }))).status === 200,
+    answers: (ms) =>
+      call('GET', '/ready', ms).then(
+        () => true,
+        () => false,
+      ),
     async activeRequests() {
       const { body } = await call('GET', '/stats?filter=^http\\..*downstream_rq_active$');
       return body

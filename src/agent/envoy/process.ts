@@ -35,6 +35,8 @@ export interface Envoy {
   pid(): number | undefined;
   /** Rejects with a UsageError when Envoy cannot be started at all; never resolves. */
   readonly failed: Promise<never>;
+  /** Kills the one that runs now; another one takes its place. */
+  replace(): void;
   /** Asks clients to go elsewhere and waits until no request is under way, for at most `graceMs`. Envoy goes on running. */
   drain(graceMs: number): Promise<void>;
   /** Ends Envoy at once. Idempotent. */
@@ -77,6 +79,7 @@ export function startEnvoy(options: EnvoyOptions): Envoy {
     admin,
     pid: () => (current?.child.exitCode === null && current.child.signalCode === null ? current.child.pid : undefined),
     failed: failed.promise,
+    replace: () => void current?.signal('SIGKILL'),
     drain: (graceMs) => drainRequests(admin, graceMs).catch(() => {}),
     stop,
   };

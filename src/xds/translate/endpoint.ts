@@ -12,7 +12,7 @@ import { pipe, tcp } from './values.js';
 
 /** @returns whether calls by name may reach `instance` */
 export const isEndpoint = (instance: Instance): boolean =>
-  instance.appReady && instance.appPort > 0 && instance.lease !== 'withdrawn';
+  instance.appReady && instance.appPort > 0 && instance.lease !== 'withdrawn' && !instance.proxySilent;
 
 export interface Viewpoint {
   /** The instance whose Envoy this is for; its calls to its own app stay at home while its app is ready, as Dapr does it. */

@@ -46,12 +46,13 @@ describe('placement', () => {
     ]);
   });
 
-  it('keeps a lost host, whose actors may still run, and drops withdrawn, unready and unhealthy ones', () => {
+  it('keeps a lost host, whose actors may still run, and drops withdrawn, unready and unhealthy ones, and those whose Envoy is silent', () => {
     const instances = [
       host('lost', { lease: 'lost' }),
       host('withdrawn', { lease: 'withdrawn' }),
       host('unready', { appReady: false }),
       host('unhealthy', { appHealthy: false }),
+      host('silent', { proxySilent: true }),
     ];
     expect(show(open().update(instances))).toEqual([['default/Cart', 1, 'lost']]);
   });

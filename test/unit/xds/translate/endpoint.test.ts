@@ -23,10 +23,11 @@ const levels = (resource: { describe(): unknown }) =>
   ((resource.describe() as Assignment).endpoints ?? []).map(({ lbEndpoints }) => lbEndpoints.map(where));
 
 describe('endpoints of an app', () => {
-  it('are its ready instances that have an app and do not withdraw', () => {
+  it('are its ready instances that have an app, an Envoy that answers, and do not withdraw', () => {
     const others = [
       { ...two, instanceId: 'not ready', appReady: false },
       { ...two, instanceId: 'no app', appPort: 0 },
+      { ...two, instanceId: 'silent', proxySilent: true },
       { ...two, instanceId: 'going', lease: 'withdrawn' as const },
     ];
     expect(levels(appEndpoints(app, [...others, one]))).toEqual([['10.0.0.1']]);
