@@ -35,7 +35,8 @@ export async function keepConnected(options: ReconnectOptions): Promise<void> {
     const startedAt = performance.now();
     lastWhy = await options.connect(() => {
       open = true;
-      if (waited) logger.info(`${what} answers`);
+      // As loud as the loss: who saw that one waits for this.
+      if (waited) logger.warn(`${what} answers`);
       waited = false;
     });
     if (signal.aborted) break;
