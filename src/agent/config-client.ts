@@ -22,6 +22,7 @@ import { keepConnected } from './reconnect.js';
 export interface ConfigClient extends ConfigSource {
   /** Connects. Call after every `on`. */
   start(): void;
+  renew(): number;
   /** Resolves once the first response of every kind is in force. Rejects with a UsageError when one cannot be. */
   readonly inForce: Promise<void>;
   /** Idempotent. */
@@ -80,6 +81,8 @@ class Configuration implements ConfigClient {
   readonly #stop = new AbortController();
   readonly #inForce = deferred<void>();
   #stream: Stream | undefined;
+  /** How many connections there were. */
+  #connections = 0;
 
   constructor(options: ConfigClientOptions) {
     this.#options = options;
@@ -105,6 +108,11 @@ class Configuration implements ConfigClient {
     this.#stream?.write(DeltaDiscoveryRequest.fromPartial({ typeUrl: resourceTypes[kind], resourceNamesSubscribe: [name] }));
   }
 
+  renew(): number {
+    this.#stream?.cancel();
+    return this.#connections + 1;
+  }
+
   start(): void {
     const { channel, logger } = this.#options;
     // The Attach stream tells about the same control plane; one of the two is enough.
@@ -126,9 +134,11 @@ class Configuration implements ConfigClient {
     return new Promise((resolve) => {
       const stream = this.#client.deltaAggregatedResources();
       this.#stream = stream;
+      this.#connections += 1;
+      const connection = this.#connections;
       stream.on('data', (response: DeltaDiscoveryResponse) => {
         noteOpen();
-        this.#onResponse(stream, response);
+        this.#onResponse(stream, response, connection);
       });
       const end = (why: string) => {
         if (this.#stream === stream) this.#stream = undefined;
@@ -157,14 +167,14 @@ class Configuration implements ConfigClient {
     }
   }
 
-  #onResponse(stream: Stream, response: DeltaDiscoveryResponse): void {
+  #onResponse(stream: Stream, response: DeltaDiscoveryResponse, connection: number): void {
     const kind = KIND_OF.get(response.typeUrl);
     const held = kind && this.#held.get(kind);
     if (!held) return;
     const other = BEFORE[kind];
     const before = other && this.#held.get(other)?.tail;
     held.tail = Promise.all([held.tail, before])
-      .then(() => this.#apply(kind, held, response))
+      .then(() => this.#apply(kind, held, response, connection))
       .then((problem) => {
         this.#noteAnswered(held, problem);
         if (this.#stream === stream) stream.write(answer(response, problem));
@@ -172,9 +182,9 @@ class Configuration implements ConfigClient {
   }
 
   /** @returns what is wrong with the response, undefined when it is in force */
-  async #apply(kind: ConfigKind, held: Held, response: DeltaDiscoveryResponse): Promise<string | undefined> {
+  async #apply(kind: ConfigKind, held: Held, response: DeltaDiscoveryResponse, connection: number): Promise<string | undefined> {
     try {
-      await held.apply(decode(kind, response));
+      await held.apply({ ...decode(kind, response), connection });
     } catch (error) {
       const problem = messageOf(error);
       this.#options.logger.error(`a ${kind} cannot be taken; what was in force stays`, { error: problem });

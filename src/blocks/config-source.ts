@@ -28,6 +28,8 @@ export interface ConfigChange<T> {
   readonly updated: ReadonlyMap<string, T>;
   /** Names of resources that are gone. */
   readonly removed: readonly string[];
+  /** On which connection to the control plane it came, counted from 1. Undefined: there is only one. */
+  readonly connection?: number;
 }
 
 /**
@@ -42,4 +44,9 @@ export interface ConfigSource {
   on<K extends ConfigKind>(kind: K, apply: ConfigApply<ConfigKinds[K]>): void;
   /** What was refused is in force after all: asks for it once more, so that it can be acknowledged. */
   refresh?(kind: ConfigKind, name: string): void;
+  /**
+   * Connects anew: what is read on the old connection may be older than this process believes, which has slept perhaps. Every kind gets a
+   * response on the new one, an empty one if nothing has changed. @returns the number of that connection
+   */
+  renew?(): number;
 }

@@ -64,6 +64,8 @@ export interface TestHost {
   readonly runtime: ActorRuntime;
   readonly clock: FakeClock;
   lease: boolean;
+  /** Connections to the control plane so far. */
+  connection: number;
   /** Hands placements over as the xDS client would; resolves with the ACK. */
   place: ConfigApply<ActorPlacement>;
   call(id: string, method?: string, headers?: Record<string, string>): Promise<ActorAnswer>;
@@ -74,8 +76,11 @@ export async function startHost(name: string, config: Partial<ActorTypeConfig> =
   const app = new TestActorApp();
   const clock = createFakeClock();
   let place: ConfigApply<ActorPlacement> | undefined;
-  const source = { on: (_kind: string, apply: ConfigApply<ActorPlacement>) => (place = apply) } as unknown as ConfigSource;
-  const host: Omit<TestHost, 'runtime' | 'place' | 'call'> = { name, app, clock, lease: true };
+  const source = {
+    on: (_kind: string, apply: ConfigApply<ActorPlacement>) => (place = apply),
+    renew: () => ++host.connection,
+  } as unknown as ConfigSource;
+  const host: Omit<TestHost, 'runtime' | 'place' | 'call'> = { name, app, clock, lease: true, connection: 1 };
   const runtime = createActorRuntime({
     instanceId: name,
     namespace: 'default',

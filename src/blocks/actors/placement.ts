@@ -21,7 +21,11 @@
  *
  * Why no actor lives twice: on one host the table holds one activation for each name. Across hosts, the old owner's ACK comes after
  * its last turn, and a host that cannot be heard is taken out only when its lease has run out, before which it stops on its own clock
- * (runtime.ts).
+ * (runtime.ts). Such a host also doubts its placement: others may have had its actors meanwhile, and what it reads first when it wakes was
+ * written before. It owns nothing until it has heard the control plane on a new connection.
+ *
+ * What is missing: a new owner does not wait for the old one's ACK yet, and nothing keeps a turn of the app that outlives its host's lease
+ * from going on beside the new owner's first. It can write no state (`isActive`), but it runs.
  */
 import type { ActorHost, ActorPlacement } from '../../gen/weft/config/v1/config.js';
 import type { MaglevBuilder, MaglevTable } from '../../lib/maglev.js';
@@ -37,6 +41,10 @@ export interface Owner {
 export interface Placement {
   /** @returns undefined when nobody hosts the type */
   owner(actor: ActorIdentity): Owner | undefined;
+  /** Whether it is what the control plane says now, as far as a process can know. */
+  believed(): boolean;
+  /** What is in force may have been overtaken: nothing counts until a change of this connection, or a later one, has come. */
+  doubt(connection: number): void;
   /** Types that anybody hosts, as `type=generation`, sorted: for the metadata API. */
   describe(): readonly string[];
   /** For ConfigSource.on('placement'). */
@@ -66,6 +74,8 @@ export function canonicalName({ type, id }: ActorIdentity): string {
 /** @returns an empty placement: nobody hosts anything until the first `apply` */
 export function createPlacement({ namespace, buildTable, release }: PlacementOptions): Placement {
   let types: ReadonlyMap<string, TypePlacement> = new Map();
+  let believed = true;
+  let believedFrom = 0;
 
   const compile = (resource: ActorPlacement, others: ReadonlyMap<string, TypePlacement>): TypePlacement => {
     const hosts = new Map(resource.hosts.map((host) => [host.instanceId, host]));
@@ -81,8 +91,14 @@ export function createPlacement({ namespace, buildTable, release }: PlacementOpt
       const host = type.hosts.get(type.table.owner(canonicalName(actor)));
       return host && { host, generation: type.generation };
     },
+    believed: () => believed,
+    doubt(connection) {
+      believed = false;
+      believedFrom = connection;
+    },
     describe: () => [...types].map(([type, { generation }]) => `${type}=${generation}`).sort(),
-    async apply({ updated, removed }) {
+    async apply({ updated, removed, connection = believedFrom }) {
+      if (connection >= believedFrom) believed = true;
       const mine = [...updated.values()].filter((resource) => resource.namespace === namespace);
       for (const { actorType, generation } of mine) {
         const known = types.get(actorType)?.generation ?? 0;

@@ -34,7 +34,7 @@ export interface ActorRuntime {
   readonly hostedTypes: readonly string[];
   /** @returns undefined when nobody is known to host the type */
   owner(actor: ActorIdentity): Owner | undefined;
-  /** Whether the actor takes turns here now. */
+  /** Whether the actor lives here now and may write its state. */
   isActive(actor: ActorIdentity): boolean;
   /** For the metadata API. */
   activeActors(): readonly { readonly type: string; readonly count: number }[];
@@ -98,7 +98,7 @@ export function createActorRuntime(deps: ActorRuntimeDeps): ActorRuntime {
   });
   deps.config.on('placement', placement.apply);
 
-  const ownedHere = (actor: ActorIdentity) => placement.owner(actor)?.host.instanceId === instanceId;
+  const ownedHere = (actor: ActorIdentity) => placement.believed() && placement.owner(actor)?.host.instanceId === instanceId;
 
   const idle = createExpiryQueue<Actor>(clock, (actor) => {
     const due = actor.usedAtMs + actor.config.idleTimeoutMs;
@@ -210,12 +210,19 @@ export function createActorRuntime(deps: ActorRuntimeDeps): ActorRuntime {
     },
     owner: placement.owner,
     isActive: (actor) => {
-      const state = table.get(actorKey(actor))?.state;
-      return state === 'valid' || state === 'deactivating';
+      const known = table.get(actorKey(actor));
+      // Another host may run its turns from now on: what ends here writes nothing any more.
+      if (!known || known.lost || !deps.leaseValid()) return false;
+      return known.state === 'valid' || known.state === 'deactivating';
     },
     activeActors: () => table.counts(hosted.keys()),
     placement: placement.describe,
-    leaseLost: () => endAll(table.list(), 0),
+    leaseLost() {
+      placement.doubt(deps.config.renew?.() ?? 0);
+      const actors = table.list();
+      for (const actor of actors) actor.lost = true;
+      return endAll(actors, 0);
+    },
     close(deadlineMs) {
       closing ??= endAll(table.list(), deadlineMs).finally(() => idle.close());
       return closing;

@@ -39,6 +39,8 @@ export class Actor {
   ended: Promise<void> | undefined;
   /** Calls that wait for `ended`, to make the actor live again. */
   parked = 0;
+  /** The host's lease ran out while it lived here: another host may have it. */
+  lost = false;
   #state: ActorState = 'creating';
   #abort: AbortController | undefined;
 

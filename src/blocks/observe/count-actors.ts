@@ -67,6 +67,7 @@ export function countDeactivations(app: ActorApp, { actors }: SidecarMetrics): A
 export function countPlacements(source: ConfigSource, { actors }: SidecarMetrics): ConfigSource {
   return {
     refresh: (kind, name) => source.refresh?.(kind, name),
+    renew: () => source.renew?.() ?? 0,
     on(kind, apply) {
       if (kind !== 'placement') return source.on(kind, apply);
       return source.on(kind, async (change) => {

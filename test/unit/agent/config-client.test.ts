@@ -151,3 +151,15 @@ it('applies subscriptions after the components that came before them', async () 
   await client.inForce;
   expect(order).toEqual(['component', 'subscription']);
 });
+
+it('connects anew when it is told to, and says which changes came on which connection', async () => {
+  const connections: (number | undefined)[] = [];
+  client.on('component', async ({ connection }) => void connections.push(connection));
+  await subscribed(1);
+  send('1', ['a']);
+  await eventually(() => expect(connections).toEqual([1]));
+  const next = client.renew();
+  await eventually(() => expect(requests.at(-1)?.initialResourceVersions).toEqual({ a: 'v-1' }));
+  send('2', []);
+  await eventually(() => expect(connections).toEqual([1, next]));
+});

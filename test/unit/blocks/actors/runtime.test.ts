@@ -134,6 +134,32 @@ test('when the lease is lost running turns are ended and all actors go', async (
   expect(host.runtime.activeActors()).toEqual([{ type: 'Counter', count: 0 }]);
 });
 
+test('a host that lost its lease writes no state, runs nothing of what it lost, and owns nothing until it has heard the control plane anew', async () => {
+  const host = await alone('h1');
+  const running = host.call('a');
+  await settled();
+  host.lease = false;
+  expect(host.runtime.isActive({ type: 'Counter', id: 'a' })).toBe(false);
+  let told: Promise<unknown> = Promise.resolve();
+  host.app.deactivate = () => new Promise<void>((resolve) => (told = Promise.resolve(resolve)));
+  const lost = host.runtime.leaseLost();
+  host.clock.advance(0);
+  await expect(running).rejects.toThrow('the actor leaves this host');
+  // The lease is there again before the app has answered.
+  host.lease = true;
+  expect(host.runtime.isActive({ type: 'Counter', id: 'a' })).toBe(false);
+  expect((await host.call('b')).kind).toBe('moved');
+  // Read late, written before.
+  await host.place({ ...changeOf(), connection: host.connection - 1 });
+  expect((await host.call('b')).kind).toBe('moved');
+  await host.place({ ...changeOf(), connection: host.connection });
+  host.app.instant = true;
+  expect((await host.call('b')).kind).toBe('reply');
+  ((await told) as () => void)();
+  await lost;
+  expect((await host.call('a')).kind).toBe('reply');
+});
+
 test('closing takes no new turn, lets the running one end and deactivates all', async () => {
   const host = await alone('h1');
   const running = host.call('a');
