@@ -10,11 +10,14 @@ export type ObserveHttp = (route: Pick<HttpRoute, 'operation' | 'group'>, handle
 
 type HttpSeries = ReturnType<typeof seriesOf>;
 
-/** @returns what counts each request under its operation, or its path; as long as it is the operation, series are looked up once per method and status */
+/** Beyond so many the looked-up series are looked up anew. */
+const MAX_KNOWN = 1000;
+
+/** @returns what counts each request under its path, or its operation */
 export function countHttp(metrics: SidecarMetrics): ObserveHttp {
-  const { http } = metrics;
+  const byPath = seriesByPath(metrics);
   return ({ operation }, handle) => {
-    const series = seriesOfRoute(metrics, operation);
+    const byOperation = seriesOfRoute(metrics, operation);
     return (request, reply) => {
       const startedAt = performance.now();
       const { raw } = reply;
@@ -23,8 +26,8 @@ export function countHttp(metrics: SidecarMetrics): ObserveHttp {
       raw.on('close', () => {
         const labels = metrics.httpLabels();
         const found = labels.byPath
-          ? seriesOf(http, [labels.method(method), labels.path(operation, urlOf(request.raw)), String(raw.statusCode)])
-          : series(labels, method, raw.statusCode);
+          ? byPath(labels, method, labels.path(operation, urlOf(request.raw)), raw.statusCode)
+          : byOperation(labels, method, raw.statusCode);
         found.requests.value += 1;
         found.responses.value += 1;
         found.latency.observe(performance.now() - startedAt);
@@ -48,6 +51,21 @@ function seriesOfRoute({ http }: SidecarMetrics, operation: string) {
     known.set(method, byStatus);
     byStatus[status] ??= seriesOf(http, [labels.method(method), operation, String(status)]);
     return byStatus[status];
+  };
+}
+
+/** @returns the series of a path, kept likewise; each family has its own bound, so what is kept need not be all there are */
+function seriesByPath({ http }: SidecarMetrics) {
+  let generation = 0;
+  const known = new Map<string, HttpSeries>();
+  return (labels: HttpLabels, verb: string, path: string, status: number): HttpSeries => {
+    if (labels.generation !== generation || known.size > MAX_KNOWN) known.clear();
+    generation = labels.generation;
+    const method = labels.method(verb);
+    const key = `${status}${method} ${path}`;
+    const found = known.get(key) ?? seriesOf(http, [method, path, String(status)]);
+    known.set(key, found);
+    return found;
   };
 }
 

@@ -58,7 +58,8 @@ export function metricsSettings({ metrics, metric }: WithMetrics): MetricsSettin
   return {
     enabled: (metrics?.enabled ?? metric?.enabled) !== false,
     recordErrorCodes: (metrics?.recordErrorCodes ?? metric?.recordErrorCodes) === true,
-    increasedCardinality: http?.increasedCardinality === true,
+    // Dapr 1.18 still has it on unless it is switched off (reference §4.2).
+    increasedCardinality: http?.increasedCardinality !== false,
     excludeVerbs: http?.excludeVerbs === true,
     paths: (http?.pathMatching ?? []).map(pathTemplate).sort(compareTemplates),
     latencyBuckets: buckets.length > 0 ? buckets : LATENCY_BUCKETS,

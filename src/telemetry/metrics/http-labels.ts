@@ -41,15 +41,31 @@ function matcher(templates: readonly PathTemplate[]): (path: string) => string |
 
 function pathOf(url: string): string {
   const end = url.indexOf('?');
-  return (end < 0 ? url : url.slice(0, end)).replace(/\/{2,}/g, '/');
+  const path = end < 0 ? url : url.slice(0, end);
+  return path.includes('//') ? path.replace(/\/{2,}/g, '/') : path;
 }
 
-/** Dapr's form of a path of the API: without keys, names of secrets and ids of actors. The rest of it may still be anything. */
+/**
+ * Dapr's form of a path of the API: without keys, names of secrets and ids of actors. The rest of it may still be anything. By default it is
+ * asked for each request, so no list of parts is made.
+ */
 function shortPath(path: string): string {
-  const parts = path.split('/');
-  const [, first = '', second = ''] = parts;
-  if (first === 'actors') return [...parts.slice(0, 3), ...parts.slice(3, 4).map(() => '{id}'), ...parts.slice(4)].join('/');
-  if (second === 'state' || second === 'secrets') return parts.slice(0, 4).join('/');
-  if (second === 'actors' && parts.length > 5) return [...parts.slice(0, 4), '{id}', ...parts.slice(5, 6)].join('/');
-  return path;
+  const first = endOfPart(path, 1);
+  if (path.slice(1, first) === 'actors') return withoutId(path, 2);
+  const block = path.slice(first + 1, endOfPart(path, 2));
+  if (block === 'state' || block === 'secrets') return path.slice(0, endOfPart(path, 3));
+  return block === 'actors' ? withoutId(path.slice(0, endOfPart(path, 5)), 3) : path;
+}
+
+/** @returns where the slash after so many parts stands, or the end */
+function endOfPart(path: string, parts: number): number {
+  let at = 0;
+  for (let part = 0; part < parts && at >= 0; part++) at = path.indexOf('/', at + 1);
+  return at < 0 ? path.length : at;
+}
+
+/** @param before how many parts stand before the id */
+function withoutId(path: string, before: number): string {
+  const start = endOfPart(path, before);
+  return start === path.length ? path : `${path.slice(0, start)}/{id}${path.slice(endOfPart(path, before + 1))}`;
 }

@@ -1,3 +1,5 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { eventually } from '../../support/eventually.js';
 import { createMesh, type Mesh, type SidecarProcess } from '../../support/mesh.js';
@@ -30,7 +32,7 @@ test('calls of the API, of the state store and of other apps are counted under t
   await eventually(async () => {
     const text = await scrape();
     expect(lines(text, 'dapr_http_server_request_count')).toContain(
-      'dapr_http_server_request_count{method="GET",path="GetState",status="200",app_id="caller"} 3',
+      'dapr_http_server_request_count{method="GET",path="/v1.0/state/statestore",status="200",app_id="caller"} 3',
     );
     expect(lines(text, 'dapr_component_state_count')).toContain(
       'dapr_component_state_count{component="statestore",namespace="default",operation="get",success="true",app_id="caller"} 3',
@@ -53,8 +55,16 @@ test('calls of the API, of the state store and of other apps are counted under t
   }, 20_000);
 }, 60_000);
 
-test('the number of series does not grow with keys, paths and unknown names', async () => {
-  const call = async (path: string) => (await fetch(`${caller.api}${path}`)).text();
+test('without increased cardinality the number of series does not grow with keys, paths and unknown names', async () => {
+  const config = join(mesh.world.home, 'config.yaml');
+  writeFileSync(
+    config,
+    'apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: {name: few}\nspec: {metrics: {http: {increasedCardinality: false}}}\n',
+  );
+  metricsPort = await mesh.world.port();
+  const few = await mesh.sidecar({ appId: 'few', args: ['--metrics-port', String(metricsPort), '--config', config] });
+  await few.ready();
+  const call = async (path: string) => (await fetch(`${few.api}${path}`)).text();
   const series = async () => new Set((await scrape()).split('\n').map((line) => line.replace(/ \S+$/, '')));
   const all = (n: string) => [
     `/v1.0/state/statestore/${n}`,

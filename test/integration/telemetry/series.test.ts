@@ -173,7 +173,7 @@ const on = (who: Name, series: string, labels: Record<string, string> = {}): Exp
 const histogram = (who: Name, series: string, labels: Record<string, string> = {}): Expected[] =>
   ['_bucket', '_sum', '_count'].map((part) => on(who, `${series}${part}`, labels));
 
-const HTTP = { method: 'GET', path: 'GetState', status: '200' };
+const HTTP = { method: 'GET', path: '/v1.0/state/statestore', status: '200' };
 const GRPC_METHOD = '/dapr.proto.runtime.v1.Dapr/GetState';
 const STATE = { component: 'statestore', namespace: 'default', operation: 'get', success: 'true' };
 const SECRET = { component: 'vault', namespace: 'default', operation: 'get', success: 'true' };
@@ -199,7 +199,7 @@ const EXPECTED: readonly Expected[] = [
   ...histogram('shop', 'dapr_http_client_received_bytes'),
   on('worker', 'dapr_http_client_completed_count', { method: '', path: 'CallLocal', status: '2xx' }),
   on('worker', 'dapr_http_client_completed_count', { method: '', path: 'CallLocal', status: '5xx' }),
-  on('worker', 'dapr_http_client_completed_count', { method: 'PUT', path: 'CallActor', status: '200' }),
+  on('worker', 'dapr_http_client_completed_count', { method: 'PUT', path: '/actors/Counter/{id}/method/add', status: '200' }),
   ...histogram('worker', 'dapr_http_client_roundtrip_latency', { path: 'CallLocal' }),
   ...histogram('worker', 'dapr_http_client_sent_bytes', { path: 'CallLocal' }),
   on('worker', 'dapr_http_healthprobes_completed_count', { status: '200' }),
@@ -308,7 +308,7 @@ it('counts the answers of the app alone as those of the app', async () => {
       sumOf(worker, 'dapr_http_client_completed_count', { path, ...(status ? { status } : {}) }) ?? 0;
     // One call that went well; one that failed and was tried again twice, as the refusal was; refusals and turns are none of the app's.
     expect([of('CallLocal', '2xx'), of('CallLocal', '5xx'), of('CallLocal', '4xx')]).toEqual([1, 3, 0]);
-    expect(of('CallActor')).toBeGreaterThan(0);
+    expect(of('/actors/Counter/{id}/method/add')).toBeGreaterThan(0);
     const { shop } = await scrapeAll();
     expect(sumOf(shop, 'dapr_resiliency_activations_total', { target: 'app_worker', policy: 'retry' })).toBe(4);
   }, 20_000);
