@@ -345,6 +345,9 @@ export class AppError extends Error {
   }
 }
 
+/** One that a sidecar has answered with, and that is only passed on: it has been counted where it was worded. */
+export class PassedOnError extends AppError {}
+
 /** A mistake of the person at the keyboard: printed as one line that names place and remedy, without a stack. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -16,6 +16,7 @@ export { startSdsServer } from './identity/sds-server.js';
 export { startSidecarIdentity } from './identity/sidecar-identity.js';
 export { instanceOf } from './instance.js';
 export { writeLocalSecrets } from './local-secrets.js';
+export { countWorded } from './metrics/error-series.js';
 export { showIdentity } from './metrics/identity-series.js';
 export { showReports } from './metrics/report-series.js';
 export { startMetricsServer } from './metrics/server.js';

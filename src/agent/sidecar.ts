@@ -6,7 +6,7 @@ import type { Logger } from '../telemetry/logger.js';
 import { watchAppHealth } from './app-health.js';
 import { waitForApp } from './app-wait.js';
 import type { AttachClient } from './attach-client.js';
-import { logCall, middlewareLog } from './envoy/call-log.js';
+import { errorLog, logCall, middlewareLog, type WordedError } from './envoy/call-log.js';
 import type { FilterService } from './filter-service.js';
 import { createHealth, type Health } from './health.js';
 import { findIdentityService } from './identity/discover.js';
@@ -96,9 +96,13 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   undo.add(sdsSocket.close);
   // Of calls that Envoy routes; with --enable-api-logging none goes to Envoy unseen.
   let apiLog: FilterService['apiLog'] = () => undefined;
+  let countWorded: (error: WordedError) => void = () => {};
   const takeFailure = middlewareLog(logger);
+  const takeError = errorLog((error) => countWorded(error));
   const takeCall = (line: string) =>
-    line.startsWith(CALL_MARK) ? options.apiLogging || logCall(line, logger, apiLog() ?? {}) : takeFailure(line);
+    line.startsWith(CALL_MARK)
+      ? options.apiLogging || logCall(line, logger, apiLog() ?? {})
+      : takeError(line) || takeFailure(line);
   const envoy = await runEnvoy(options, { node, inboundPort, runDir, health, logger, signal, mtls, takeCall });
   undo.add(envoy.stop);
   envoy.failed.catch(failed.reject);
@@ -134,6 +138,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   const shared = { options, instanceId, config, health, loopback: loop, door, leaseValid, tracing, logger };
   const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
   apiLog = service.apiLog;
+  countWorded = parts.countWorded(service.metrics.metrics);
   undo.add(service.close);
   const doors = await parts.openDoors(options, { service, runDir, logger });
   undo.add(doors.close);

@@ -1,4 +1,4 @@
-import type { AppError, ErrorName } from '../errors.js';
+import { type AppError, type ErrorName, PassedOnError } from '../errors.js';
 import type { SidecarMetrics } from '../telemetry/metrics/sidecar-metrics.js';
 
 /** Dapr's category of an error (reference §8), by how our names of them begin. */
@@ -15,7 +15,9 @@ export const errorCategory = (name: ErrorName): string => CATEGORIES.find(([star
 
 /** @returns what counts the errors that the API answers with, while the Configuration wants it (`metrics.recordErrorCodes`) */
 export function countErrors(metrics: SidecarMetrics): (error: AppError) => void {
-  return ({ code, row }) => {
-    if (metrics.settings().recordErrorCodes) metrics.errors.of(row.errorCode, errorCategory(code)).value += 1;
+  return (error) => {
+    const { code, row } = error;
+    if (!metrics.settings().recordErrorCodes || error instanceof PassedOnError) return;
+    metrics.errors.of(row.errorCode, errorCategory(code)).value += 1;
   };
 }

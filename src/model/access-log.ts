@@ -17,3 +17,6 @@ export const CALL_MARK = 'api-call';
 
 /** What Envoy writes when it has refused a call because a middleware module failed: which modules it may have been, status, Envoy's reason. */
 export const MIDDLEWARE_MARK = 'middleware-failed';
+
+/** What Envoy writes when it has answered a call in Dapr's words: whom it was for (empty: not by name), cluster, Envoy's reason. */
+export const ERROR_MARK = 'error-worded';

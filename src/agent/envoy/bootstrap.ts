@@ -38,6 +38,7 @@ const KEPT_SUFFIXES = [
   '.downstream_rq_active',
   '.downstream_rq_total',
   '.downstream_rq_2xx',
+  '.downstream_rq_3xx',
   '.downstream_rq_4xx',
   '.downstream_rq_5xx',
   '.downstream_rq_time',
@@ -45,9 +46,6 @@ const KEPT_SUFFIXES = [
   '.downstream_cx_total',
   '.upstream_rq_active',
   '.upstream_rq_total',
-  '.upstream_rq_2xx',
-  '.upstream_rq_4xx',
-  '.upstream_rq_5xx',
   '.upstream_rq_time',
   '.upstream_rq_retry',
   '.upstream_rq_timeout',
@@ -69,6 +67,15 @@ const KEPT_SUFFIXES = [
 const KEPT_OF_APP = ['.upstream_cx_tx_bytes_total', '.upstream_cx_rx_bytes_total'].map(
   (suffix) => `cluster.${LOCAL_APP_CLUSTER}${suffix}`,
 );
+
+/**
+ * Answers by their status, which the routers of a caller count, and those of a callee where paths are counted; decisions of access rules by
+ * their names, which a plain prefix does not find, since Envoy makes such names when they are first used.
+ */
+const KEPT_PATTERNS = [
+  '(cluster\\.(app|actor|external|local)\\||vhost\\.).*\\.upstream_rq_[1-5][0-9][0-9]',
+  'http\\.inbound\\.rbac\\.policy\\..*',
+];
 
 /** @returns Envoy's bootstrap as plain data: everything else comes over one delta ADS stream */
 export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, unknown>> {
@@ -93,9 +100,11 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
     stats_config: {
       use_all_default_tags: false,
       // Else `app|default|orders` could not be read from the name of a series any more.
-      stats_tags: ['cluster_name', 'http_conn_manager_prefix', 'virtual_host', 'virtual_cluster'].map((name) => ({
-        tag_name: `envoy.${name}`,
-      })),
+      stats_tags: ['cluster_name', 'http_conn_manager_prefix', 'virtual_host', 'virtual_cluster', 'rbac_policy_name'].map(
+        (name) => ({
+          tag_name: `envoy.${name}`,
+        }),
+      ),
       histogram_bucket_settings: [{ match: { suffix: 'stream_rq_time' }, buckets: LATENCY_BUCKETS }],
       stats_matcher: {
         inclusion_list: {
@@ -103,6 +112,7 @@ export function bootstrapOf(options: BootstrapOptions): Readonly<Record<string, 
             ...KEPT_PREFIXES.map((prefix) => ({ prefix })),
             ...KEPT_SUFFIXES.map((suffix) => ({ suffix })),
             ...KEPT_OF_APP.map((exact) => ({ exact })),
+            ...KEPT_PATTERNS.map((regex) => ({ safe_regex: { regex } })),
           ],
         },
       },

@@ -1,4 +1,4 @@
-import { type ApiLogSpec, CALL_MARK, MIDDLEWARE_MARK } from '../../model/access-log.js';
+import { type ApiLogSpec, CALL_MARK, ERROR_MARK, MIDDLEWARE_MARK } from '../../model/access-log.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 /** One line of Envoy's access log (src/xds/translate/access-log.ts). */
@@ -24,6 +24,24 @@ export function hidden(method: string, path: string): string {
   const [, version = '', block = ''] = path.split('/');
   return `${method} /${version}/${block}`;
 }
+
+/** Of one of Envoy's answers in Dapr's words. */
+export type WordedError = 'directInvoke' | 'other';
+
+const WORDED = new RegExp(`^${ERROR_MARK}\\t([^\\t]*)\\t([^\\t]*)\\t(.*)$`);
+/** Envoy's reason when the answer came from the app. */
+const OF_THE_APP = 'via_upstream';
+
+/** @returns what takes a line about an error that Envoy worded: true when it was one */
+export const errorLog =
+  (count: (error: WordedError) => void) =>
+  (line: string): boolean => {
+    const [, callee, cluster = '', reason] = WORDED.exec(line) ?? [];
+    if (callee === undefined) return false;
+    const byName = callee !== '' || cluster.startsWith('external|');
+    if (reason !== OF_THE_APP) count(byName ? 'directInvoke' : 'other');
+    return true;
+  };
 
 const FAILED = new RegExp(`^${MIDDLEWARE_MARK}\\t([^\\t]*)\\t(\\d*)\\t([^\\t]*)$`);
 /** A module that always fails must not fill the log. */

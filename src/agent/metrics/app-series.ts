@@ -1,14 +1,15 @@
 import { ALL_OTHERS } from '../../model/metrics/virtual-cluster.js';
-import { LOCAL_APP_CLUSTER, ROUTES } from '../../model/names.js';
+import { LISTENERS, LOCAL_APP_CLUSTER, ROUTES } from '../../model/names.js';
 import { isInbound, withBound } from './envoy-series.js';
-import { type EnvoySample, statusClass, timePart } from './envoy-stats.js';
+import { classOf, type EnvoySample, statusClass, statusCode, timePart } from './envoy-stats.js';
 import { countedOn } from './path-series.js';
 import { Remainder } from './remainder.js';
 import type { Series, SeriesSet } from './series.js';
 
 /**
  * Dapr's series of what the sidecar asks of its app (reference §8), as far as Envoy asks it: calls by name. They come from counters that Envoy
- * keeps anyway: counting each status of a cluster would cost every call a tenth of Envoy's time.
+ * keeps anyway, which have classes of statuses: counting each status of a cluster would cost every call a tenth of Envoy's time. Where paths
+ * are counted (metrics.http.pathMatching) Envoy does that, and what it has counted so has its status.
  */
 
 const counter = (name: string): Series => ({ name: `dapr_${name}`, help: '', type: 'counter' });
@@ -60,7 +61,7 @@ export function createAppSeries(app: AppCalls): (set: SeriesSet, stats: readonly
     const requests = own.upstream_rq_total;
     if (requests === undefined) return;
     if (app.grpc) set.add(series.completed, { ...labels, ...noStatus }, requests);
-    else addStatuses(set, stats, { kind, remainders, others: notOfTheApp(stats, app.answeredByService()) });
+    else addStatuses(set, { kind, remainders, counts: statusesOf(stats, app.answeredByService()) });
     for (const sample of timesOf(stats)) {
       const part = timePart(sample);
       if (part) set.add(series.latency, withBound({ ...labels, ...noStatus }, sample), sample.value, part);
@@ -70,21 +71,56 @@ export function createAppSeries(app: AppCalls): (set: SeriesSet, stats: readonly
   };
 }
 
+type Counts = Map<string, { whole: number; part: number }>;
+
 interface Statuses {
   readonly kind: Kind;
   readonly remainders: Map<string, Remainder>;
-  readonly others: Readonly<Record<string, number>>;
+  readonly counts: Counts;
 }
 
-function addStatuses(set: SeriesSet, stats: readonly EnvoySample[], { kind, remainders, others }: Statuses): void {
-  for (const sample of stats.filter(isInbound)) {
-    const status = statusClass(sample);
-    if (!status) continue;
+function addStatuses(set: SeriesSet, { kind, remainders, counts }: Statuses): void {
+  for (const [status, { whole, part }] of counts) {
     const remainder = remainders.get(status) ?? new Remainder();
     remainders.set(status, remainder);
-    set.add(kind.series.completed, { ...kind.labels, status }, remainder.read(sample.value, others[status] ?? 0));
+    const value = remainder.read(whole, part);
+    if (value > 0) set.add(kind.series.completed, { ...kind.labels, status }, value);
   }
 }
+
+/**
+ * @param byService what the filter service answered, by class of status
+ * @returns by status: what Envoy counted of the app's answers, and how many of them are counted by their paths. By class: what arrived,
+ * and what of it the app did not answer, or is counted by status
+ */
+function statusesOf(stats: readonly EnvoySample[], byService: Readonly<Record<string, number>>): Counts {
+  const counts: Counts = new Map();
+  const of = (status: string) => {
+    const found = counts.get(status) ?? { whole: 0, part: 0 };
+    counts.set(status, found);
+    return found;
+  };
+  for (const [status, count] of Object.entries(byService)) of(status).part += count;
+  for (const sample of stats) {
+    if (arrived(sample)) {
+      const status = statusClass(sample);
+      if (status) of(status).whole += sample.value;
+      if (sample.name === 'rbac_denied') of('4xx').part += sample.value;
+      continue;
+    }
+    const status = statusCode(sample);
+    if (!status) continue;
+    if (sample.labels.envoy_cluster_name === LOCAL_APP_CLUSTER) {
+      of(status).whole += sample.value;
+      of(classOf(status)).part += sample.value;
+    } else if (countedOn(ROUTES.inbound, sample)) of(status).part += sample.value;
+  }
+  return counts;
+}
+
+/** On the listener for other sidecars, or on that for the app's calls of itself. */
+const arrived = (sample: EnvoySample) =>
+  isInbound(sample) || (sample.kind === 'http' && sample.labels.envoy_http_conn_manager_prefix === LISTENERS.self);
 
 /** Where paths are counted, of all other calls; else of everything that arrives. */
 function timesOf(stats: readonly EnvoySample[]): readonly EnvoySample[] {
@@ -112,21 +148,4 @@ const isOther = ({ labels }: EnvoySample) =>
 function ownCounters(stats: readonly EnvoySample[]): Readonly<Record<string, number>> {
   const own = stats.filter(({ labels }) => labels.envoy_cluster_name === LOCAL_APP_CLUSTER);
   return Object.fromEntries(own.map(({ name, value }) => [name, value]));
-}
-
-/** Answers on the inbound listener, by class of status, that the app did not give, or that are counted by their paths. */
-function notOfTheApp(
-  stats: readonly EnvoySample[],
-  byService: Readonly<Record<string, number>>,
-): Readonly<Record<string, number>> {
-  const found = { ...byService };
-  const add = (status: string, count: number) => {
-    found[status] = (found[status] ?? 0) + count;
-  };
-  for (const sample of stats) {
-    if (isInbound(sample) && sample.name === 'rbac_denied') add('4xx', sample.value);
-    const status = statusClass(sample);
-    if (status && countedOn(ROUTES.inbound, sample)) add(status, sample.value);
-  }
-  return found;
 }

@@ -1,15 +1,16 @@
-import { type EnvoySample, statusClass, type Target, targetOf, timePart } from './envoy-stats.js';
+import { readDecisionName } from '../../model/access/decision-name.js';
+import { type EnvoySample, statusClass, statusCode, type Target, targetOf, timePart } from './envoy-stats.js';
 import type { Series, SeriesSet } from './series.js';
 
 /** Dapr's series of what Envoy counts (reference §8): invocation, and access rules. Envoy names its own at a scrape and they are renamed. */
 
 /** What is asked of Envoy's `/stats/prometheus`: calls by name, what arrives for our app and goes to it, and access decisions. */
-export const ENVOY_FILTER = '^(cluster\\.((app|actor|external)\\||local\\|app\\.)|http\\.inbound\\.|vhost\\.)';
+export const ENVOY_FILTER = '^(cluster\\.((app|actor|external)\\||local\\|app\\.)|http\\.(inbound|self)\\.|vhost\\.)';
 
 const counter = (name: string, help: string): Series => ({ name, help, type: 'counter' });
 const PREFIX = 'dapr_runtime_service_invocation_';
 const SENT = counter(`${PREFIX}req_sent_total`, 'Calls of other apps');
-const ANSWERED = counter(`${PREFIX}res_recv_total`, 'Answers of other apps, by class of status');
+const ANSWERED = counter(`${PREFIX}res_recv_total`, 'Answers of other apps');
 const LATENCY: Series = { name: `${PREFIX}res_recv_latency_ms`, help: 'From call to answer, milliseconds', type: 'histogram' };
 const RECEIVED = counter(`${PREFIX}req_recv_total`, 'Calls that other apps made');
 const REPLIED = counter(`${PREFIX}res_sent_total`, 'Answers to other apps, by class of status');
@@ -17,8 +18,18 @@ const RETRIES = counter('weft_upstream_retries_total', 'Calls that Envoy tried a
 const TIMEOUTS = counter('weft_upstream_timeouts_total', 'Calls that took too long');
 const OVERFLOWS = counter('weft_upstream_overflows_total', 'Calls refused by a circuit breaker');
 const HEALTHY: Series = { name: 'weft_upstream_healthy_instances', help: 'Instances that take calls', type: 'gauge' };
-const ALLOWED = counter('dapr_runtime_acl_app_policy_action_allowed_total', 'Calls that access rules allowed');
-const BLOCKED = counter('dapr_runtime_acl_app_policy_action_blocked_total', 'Calls that access rules denied');
+const acl = (scope: string, action: string, help: string) =>
+  counter(`dapr_runtime_acl_${scope}_policy_action_${action}_total`, help);
+const DECISIONS = {
+  app: {
+    allowed: acl('app', 'allowed', "Calls that the caller's access policy allowed"),
+    denied: acl('app', 'blocked', "Calls that the caller's access policy denied"),
+  },
+  global: {
+    allowed: acl('global', 'allowed', 'Calls that the default of access control allowed'),
+    denied: acl('global', 'blocked', 'Calls that the default of access control denied'),
+  },
+};
 
 /** Envoy's cluster series, without `envoy_cluster_`. */
 const OF_CLUSTER: Readonly<Record<string, Series>> = {
@@ -27,12 +38,6 @@ const OF_CLUSTER: Readonly<Record<string, Series>> = {
   upstream_rq_timeout: TIMEOUTS,
   upstream_rq_pending_overflow: OVERFLOWS,
   membership_healthy: HEALTHY,
-};
-/** Envoy's series of the inbound listener, without `envoy_http_`. */
-const OF_INBOUND: Readonly<Record<string, Series>> = {
-  downstream_rq_total: RECEIVED,
-  rbac_allowed: ALLOWED,
-  rbac_denied: BLOCKED,
 };
 
 /** Adds what `stats` says about calls between apps. */
@@ -53,7 +58,7 @@ function addCall(set: SeriesSet, sample: EnvoySample, { kind, namespace, name }:
   const own = { dst_app_id: name, dst_namespace: namespace, type: TYPES[kind] };
   // Dapr calls the app that answers the source of the answer.
   const answer = { ...own, src_app_id: name };
-  const status = statusClass(sample);
+  const status = statusCode(sample);
   if (status) set.add(ANSWERED, { ...answer, status }, sample.value);
   const part = timePart(sample);
   if (part) set.add(LATENCY, withBound(answer, sample), sample.value, part);
@@ -64,8 +69,21 @@ function addCall(set: SeriesSet, sample: EnvoySample, { kind, namespace, name }:
 function addReceived(set: SeriesSet, sample: EnvoySample): void {
   const status = statusClass(sample);
   if (status) set.add(REPLIED, { type: 'unary', status }, sample.value);
-  const series = OF_INBOUND[sample.name];
-  if (series) set.add(series, series === RECEIVED ? { type: 'unary' } : {}, sample.value);
+  if (sample.name === 'downstream_rq_total') set.add(RECEIVED, { type: 'unary' }, sample.value);
+  addDecision(set, sample);
+}
+
+/** As in Dapr, `app_id` is the caller's here; Envoy does not tell who it was that no policy names. */
+function addDecision(set: SeriesSet, { name, labels, value }: EnvoySample): void {
+  const [, action] = /^rbac_policy_(allowed|denied)$/.exec(name) ?? [];
+  const decision = readDecisionName(labels.envoy_rbac_policy_name ?? '');
+  if (!action || !decision) return;
+  const { trustDomain = '', namespace = '', appId = '' } = decision.caller ?? {};
+  set.add(
+    DECISIONS[decision.scope][action as 'allowed' | 'denied'],
+    { app_id: appId, trust_domain: trustDomain, namespace },
+    value,
+  );
 }
 
 export const withBound = (labels: Readonly<Record<string, string>>, { labels: { le } }: EnvoySample) =>

@@ -37,9 +37,15 @@ export function targetOf({ labels }: EnvoySample): Target | undefined {
   return kind === 'app' || kind === 'actor' || kind === 'external' ? { kind, namespace, name } : undefined;
 }
 
-/** `2xx` of the series that count answers by class of status. */
-export const statusClass = ({ name }: EnvoySample): string | undefined =>
-  /^(?:vcluster_)?(?:up|down)stream_rq_([1-5]xx)$/.exec(name)?.[1];
+/** `2xx` of the series that count the answers of a listener, which Envoy does by class of status. */
+export const statusClass = ({ name }: EnvoySample): string | undefined => /^downstream_rq_([1-5]xx)$/.exec(name)?.[1];
+
+/** `200` of the series that count the answers of a cluster or virtual cluster. */
+export const statusCode = ({ name }: EnvoySample): string | undefined =>
+  /^(?:vcluster_)?upstream_rq_([1-5]\d\d)$/.exec(name)?.[1];
+
+/** @param status `200` */
+export const classOf = (status: string): string => `${status.slice(0, 1)}xx`;
 
 /** The suffix of a part of a histogram of milliseconds. */
 export const timePart = ({ name }: EnvoySample): string | undefined =>

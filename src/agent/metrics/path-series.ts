@@ -1,7 +1,7 @@
 import { ALL_OTHERS, type CountedRequests, readVirtualClusterName } from '../../model/metrics/virtual-cluster.js';
 import { ROUTES } from '../../model/names.js';
 import { withBound } from './envoy-series.js';
-import { type EnvoySample, statusClass, timePart } from './envoy-stats.js';
+import { type EnvoySample, statusCode, timePart } from './envoy-stats.js';
 import type { Series, SeriesSet } from './series.js';
 
 /** `metrics.http.pathMatching` for calls by name: what Envoy's virtual clusters count (xds/translate/virtual-clusters.ts), callers and callee alike. */
@@ -28,7 +28,7 @@ export function addPaths(set: SeriesSet, stats: readonly EnvoySample[]): void {
     const series = SERIES[table];
     if (!counted || !series) continue;
     const labels = { method: counted.method, path: counted.path };
-    const status = statusClass(sample);
+    const status = statusCode(sample);
     if (status) for (const count of series.counts) set.add(count, { ...labels, status }, sample.value);
     const part = timePart(sample);
     if (part) set.add(series.latency, withBound({ ...labels, status: '' }, sample), sample.value, part);

@@ -5,6 +5,7 @@ import type { EnvoyAdmin } from '../envoy/admin.js';
 import { type AppCalls, createAppSeries } from './app-series.js';
 import { addInvocations, ENVOY_FILTER } from './envoy-series.js';
 import { type EnvoySample, readStats } from './envoy-stats.js';
+import { addDenials } from './error-series.js';
 import { addPaths } from './path-series.js';
 import { rebucket } from './rebucket.js';
 import { addResiliency } from './resiliency-series.js';
@@ -30,6 +31,7 @@ export function createScrape(deps: ScrapeDeps): () => Promise<string> {
     addInvocations(set, stats);
     addAppCalls(set, stats);
     addPaths(set, stats);
+    addDenials(set, stats, metrics);
     addResiliency(set, stats, { policies: deps.callPolicies(), namespace });
     const families = set.families();
     const isShared = (name: string) => metrics.registry.getSingleMetric(name) !== undefined;

@@ -1,5 +1,5 @@
 import type { Metadata } from '@grpc/grpc-js';
-import { AppError, grpcCode, messageOf } from '../../errors.js';
+import { AppError, grpcCode, messageOf, PassedOnError } from '../../errors.js';
 import { HTTPExtension_Verb, type InvokeRequest, type InvokeResponse } from '../../gen/dapr/proto/common/v1/common.js';
 import type { HttpChannel, HttpReply } from '../app/channel.js';
 import { DATA_TYPE_HEADER, headersFromMetadata, metadataFromHeaders } from './metadata.js';
@@ -73,7 +73,7 @@ function verbOf({ httpExtension }: InvokeRequest): string {
 
 function resultOf(id: string, reply: HttpReply): InvokeResult {
   const own = sidecarFailure(reply);
-  if (own !== undefined) throw new AppError(reply.status === 403 ? 'invokeDenied' : 'invokeFailed', { id, err: own });
+  if (own !== undefined) throw new PassedOnError(reply.status === 403 ? 'invokeDenied' : 'invokeFailed', { id, err: own });
   const headers = metadataFromHeaders(reply.headers);
   const contentType = String(reply.headers['content-type'] ?? '');
   const typeUrl = String(reply.headers[DATA_TYPE_HEADER] ?? '');

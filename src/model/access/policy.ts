@@ -1,4 +1,4 @@
-import { spiffeId } from '../spiffe.js';
+import { type SpiffeIdentity, spiffeId } from '../spiffe.js';
 import { type Operation, type OperationSpec, operationsOf } from './operation.js';
 import { isNormalPath } from './path-pattern.js';
 import type { Action, AppKind } from './types.js';
@@ -28,6 +28,9 @@ export interface AccessPolicy {
 }
 
 export interface CallerPolicy {
+  readonly caller: SpiffeIdentity;
+  /** Whether the default is its own, and not that of the whole: Dapr counts its decisions apart. */
+  readonly ownDefault: boolean;
   /** For operations that none of `operations` covers, and for verbs that its operation does not name. */
   readonly defaultAction: Action;
   /** The first whose path matches decides: most specific first. */
@@ -46,7 +49,10 @@ export function accessPolicy(spec: AccessControlSpec | undefined, kind: AppKind)
   const callers = new Map<string, CallerPolicy>();
   for (const caller of policies) {
     const { appId, namespace = '', trustDomain = '' } = caller;
-    callers.set(spiffeId({ trustDomain, namespace, appId }), {
+    const identity = { trustDomain, namespace, appId };
+    callers.set(spiffeId(identity), {
+      caller: identity,
+      ownDefault: (caller.defaultAction ?? '') !== '',
       defaultAction: caller.defaultAction || global,
       operations: operationsOf(caller.operations ?? [], kind),
     });

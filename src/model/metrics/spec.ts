@@ -70,5 +70,8 @@ export function metricsSettings({ metrics, metric }: WithMetrics): MetricsSettin
 const firstFilled = <T>(...lists: (readonly T[] | null | undefined)[]): readonly T[] =>
   lists.find((list) => list && list.length > 0) ?? [];
 
+/** @returns whether errors are to be counted by their codes */
+export const recordsErrorCodes = (spec: WithMetrics): boolean => metricsEnabled(spec) && metricsSettings(spec).recordErrorCodes;
+
 /** @returns whether the series are wanted */
 export const metricsEnabled = ({ metrics, metric }: WithMetrics): boolean => (metrics?.enabled ?? metric?.enabled) !== false;

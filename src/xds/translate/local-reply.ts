@@ -32,6 +32,9 @@ const GRPC_CONTENT = {
 const isGrpc = header('content-type', GRPC_CONTENT);
 const isNotGrpc = header('content-type', { ...GRPC_CONTENT, invertMatch: true, treatMissingHeaderAsEmpty: true });
 
+/** Calls that may be answered in Dapr's words below. Those that the app answered so are told by Envoy's reason only. */
+export const mayBeWorded = (): AccessLogFilter => all(upstreamFailed, isNotGrpc, hasStatus(500));
+
 /** A status that one of Envoy's own filters answered with, in another's words. */
 export interface Rewording {
   readonly from: number;

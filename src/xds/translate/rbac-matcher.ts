@@ -1,6 +1,7 @@
 import { RBAC_Action, Action as RbacAction } from '../../gen/envoy/config/rbac/v3/rbac.js';
 import type { Matcher, Matcher_MatcherList_FieldMatcher, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
 import type { StringMatcher } from '../../gen/xds/type/matcher/v3/string.js';
+import { type DecisionName, decisionName } from '../../model/access/decision-name.js';
 import type { Operation } from '../../model/access/operation.js';
 import { NORMAL_PATH } from '../../model/access/path-pattern.js';
 import type { AccessPolicy, CallerPolicy } from '../../model/access/policy.js';
@@ -13,6 +14,7 @@ import { ask, headerInput } from './matcher.js';
 
 /** After the path; any bytes, since `.` would not match those that are no UTF-8. */
 const QUERY = '(?:\\?\\C*)?';
+const EVERYBODY: DecisionName = { scope: 'global', caller: undefined };
 
 /**
  * @param identified whether every connection has a certificate of this mesh; without one there is only the default action
@@ -20,7 +22,7 @@ const QUERY = '(?:\\?\\C*)?';
  */
 export function inboundAccess(policy: AccessPolicy, identified: boolean): Matcher | undefined {
   if (!identified && policy.defaultAction === 'allow') return undefined;
-  const everybodyElse = decided(policy.defaultAction, 'default');
+  const everybodyElse = decided(policy.defaultAction, decisionName(EVERYBODY, 'default'));
   const byCaller = identified && policy.callers.size > 0 ? ask(callerTree(policy, everybodyElse)) : everybodyElse;
   // Turns of actors are no operations of the app (reference §4.3): no rule has ever covered them.
   return list([whenHeader(HEADERS.to, exact('actor'), decided('allow', 'actor'))], byCaller);
@@ -33,7 +35,7 @@ export function inboundAccess(policy: AccessPolicy, identified: boolean): Matche
 export function selfAccess(policy: AccessPolicy): Matcher | undefined {
   if (policy.defaultAction === 'allow') return undefined;
   const grpc: Partial<StringMatcher> = { matchPattern: { $case: 'prefix', value: 'application/grpc' } };
-  return list([whenHeader('content-type', grpc, decided('deny', 'default'))], decided('allow', 'self'));
+  return list([whenHeader('content-type', grpc, decided('deny', decisionName(EVERYBODY, 'default')))], decided('allow', 'self'));
 }
 
 function callerTree({ callers }: AccessPolicy, otherwise: Matcher_OnMatch): Matcher {
@@ -50,27 +52,28 @@ function callerTree({ callers }: AccessPolicy, otherwise: Matcher_OnMatch): Matc
   };
 }
 
-function callerMatch({ defaultAction, operations }: CallerPolicy): Matcher_OnMatch {
-  const otherwise = decided(defaultAction, 'caller default');
+function callerMatch({ caller, ownDefault, defaultAction, operations }: CallerPolicy): Matcher_OnMatch {
+  const name = (by: string) => decisionName({ scope: ownDefault ? 'app' : 'global', caller }, by);
+  const otherwise = decided(defaultAction, name('default'));
   if (operations.length === 0) return otherwise;
-  const notNormal = { ...whenHeader(':path', regex(`${NORMAL_PATH}${QUERY}`), decided('deny', 'path')) };
+  const notNormal = { ...whenHeader(':path', regex(`${NORMAL_PATH}${QUERY}`), decided('deny', name('path'))) };
   const rules = operations.map((operation) =>
     whenHeader(
       ':path',
       regex(`${operation.pattern.ignoreCase ? '(?i)' : ''}${operation.pattern.regex}${QUERY}`),
-      verbMatch(operation, otherwise),
+      verbMatch(operation, name('operation'), otherwise),
     ),
   );
   return ask(list([negated(notNormal), ...rules], otherwise));
 }
 
-function verbMatch({ verbs, anyVerb }: Operation, otherwise: Matcher_OnMatch): Matcher_OnMatch {
-  const others = anyVerb === undefined ? otherwise : decided(anyVerb, 'operation');
+function verbMatch({ verbs, anyVerb }: Operation, name: string, otherwise: Matcher_OnMatch): Matcher_OnMatch {
+  const others = anyVerb === undefined ? otherwise : decided(anyVerb, name);
   if (verbs.size === 0) return others;
   const entries = [...verbs].sort(([a], [b]) => (a < b ? -1 : 1));
   // Some servers take `get` for GET.
   const matchers = entries.map(([verb, action]) =>
-    whenHeader(':method', { ...exact(verb), ignoreCase: true }, decided(action, 'operation')),
+    whenHeader(':method', { ...exact(verb), ignoreCase: true }, decided(action, name)),
   );
   return ask(list(matchers, others));
 }

@@ -14,13 +14,15 @@ beforeAll(async () => {
   const appPort = await mesh.app((_request, response) => response.end('hello'));
   const config = join(mesh.world.home, 'access.yaml');
   const rule =
-    '{ appId: caller, trustDomain: public, namespace: default, operations: [{ name: /secret, httpVerb: ["*"], action: deny }] }';
+    '{ appId: caller, defaultAction: allow, trustDomain: public, namespace: default, operations: [{ name: /secret, httpVerb: ["*"], action: deny }] }';
   const head = 'apiVersion: dapr.io/v1alpha1\nkind: Configuration\nmetadata: { name: access }\n';
-  writeFileSync(config, `${head}spec: { accessControl: { defaultAction: allow, policies: [${rule}] } }\n`);
+  writeFileSync(config, `${head}spec: { accessControl: { defaultAction: deny, policies: [${rule}] } }\n`);
   const callee = await mesh.sidecar({ appId: 'callee', appPort, args: ['--metrics-port', String(ports[0]), '--config', config] });
   const caller = await mesh.sidecar({ appId: 'caller', args: ['--metrics-port', String(ports[1])] });
-  await Promise.all([caller.ready(), callee.ready()]);
+  const stranger = await mesh.sidecar({ appId: 'stranger' });
+  await Promise.all([caller.ready(), callee.ready(), stranger.ready()]);
   for (const path of ['x', 'secret']) await (await fetch(`${caller.api}/v1.0/invoke/callee/method/${path}`)).text();
+  await (await fetch(`${stranger.api}/v1.0/invoke/callee/method/x`)).text();
 }, 60_000);
 afterAll(() => mesh?.close());
 

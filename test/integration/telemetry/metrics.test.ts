@@ -44,7 +44,7 @@ test('calls of the API, of the state store and of other apps are counted under t
       'dapr_runtime_service_invocation_req_sent_total{app_id="caller",dst_app_id="callee",dst_namespace="default",type="unary"} 2',
     );
     expect(lines(text, 'dapr_runtime_service_invocation_res_recv_total')).toContain(
-      'dapr_runtime_service_invocation_res_recv_total{app_id="caller",dst_app_id="callee",dst_namespace="default",type="unary",src_app_id="callee",status="2xx"} 2',
+      'dapr_runtime_service_invocation_res_recv_total{app_id="caller",dst_app_id="callee",dst_namespace="default",type="unary",src_app_id="callee",status="200"} 2',
     );
     expect(lines(text, 'dapr_runtime_service_invocation_res_recv_latency_ms_count').join()).toMatch(/dst_app_id="callee".* 2$/);
     expect(lines(text, 'dapr_runtime_mtls_init_total')).toEqual(['dapr_runtime_mtls_init_total{app_id="caller"} 1']);

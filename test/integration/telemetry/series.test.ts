@@ -182,6 +182,8 @@ const INGRESS = { component: 'pubsub', namespace: 'default', topic: 'orders', pr
 const BULK = { ...EGRESS, topic: 'bulk' };
 const BULK_IN = { ...INGRESS, topic: 'bulk' };
 const TO_WORKER = { dst_app_id: 'worker', dst_namespace: 'default', type: 'unary' };
+/** As in Dapr, `app_id` is the caller's there. */
+const SHOP = { app_id: 'shop', trust_domain: 'public', namespace: 'default' };
 const firm = (policy: string, target: string, status = '') => ({
   ...{ name: 'firm', policy, namespace: 'default', flow_direction: 'outbound', target, status },
 });
@@ -248,14 +250,15 @@ const EXPECTED: readonly Expected[] = [
   on('worker', 'weft_actor_active', { actor_type: 'Counter' }),
   // Invocation
   on('shop', 'dapr_runtime_service_invocation_req_sent_total', TO_WORKER),
-  on('shop', 'dapr_runtime_service_invocation_res_recv_total', { ...TO_WORKER, src_app_id: 'worker', status: '2xx' }),
+  on('shop', 'dapr_runtime_service_invocation_res_recv_total', { ...TO_WORKER, src_app_id: 'worker', status: '200' }),
+  on('shop', 'dapr_runtime_service_invocation_res_recv_total', { ...TO_WORKER, src_app_id: 'worker', status: '503' }),
   ...histogram('shop', 'dapr_runtime_service_invocation_res_recv_latency_ms', { ...TO_WORKER, src_app_id: 'worker' }),
   on('worker', 'dapr_runtime_service_invocation_req_recv_total', { type: 'unary' }),
   on('worker', 'dapr_runtime_service_invocation_res_sent_total', { type: 'unary', status: '2xx' }),
   // Security
   on('shop', 'dapr_runtime_mtls_init_total'),
-  on('worker', 'dapr_runtime_acl_app_policy_action_allowed_total'),
-  on('worker', 'dapr_runtime_acl_app_policy_action_blocked_total'),
+  on('worker', 'dapr_runtime_acl_app_policy_action_allowed_total', SHOP),
+  on('worker', 'dapr_runtime_acl_app_policy_action_blocked_total', SHOP),
   // Resiliency: of components by the filter service, of apps and actors by Envoy
   on('shop', 'dapr_resiliency_loaded', { name: 'firm', namespace: 'default' }),
   ...['retry', 'timeout'].map((policy) => on('shop', 'dapr_resiliency_count', firm(policy, 'Statestore_statestore'))),

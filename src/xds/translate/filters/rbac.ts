@@ -2,6 +2,7 @@ import { RBAC } from '../../../gen/envoy/extensions/filters/http/rbac/v3/rbac.js
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Matcher } from '../../../gen/xds/type/matcher/v3/matcher.js';
 import { accessPolicy } from '../../../model/access/policy.js';
+import { metricsEnabled } from '../../../model/metrics/spec.js';
 import { LISTENERS } from '../../../model/names.js';
 import { messageTypes, pack } from '../any.js';
 import { reword } from '../local-reply.js';
@@ -26,9 +27,11 @@ export const rbacFilter: FilterModule = {
   chain(context) {
     const matcher = accessMatcher(context);
     if (!matcher) return undefined;
+    const trackPerRuleStats = context.listener === LISTENERS.inbound && metricsEnabled(context.settings.spec);
+    const config = { ...RBAC.fromPartial({ trackPerRuleStats }), matcher };
     return HttpFilter.fromPartial({
       name: 'envoy.filters.http.rbac',
-      configType: { $case: 'typedConfig', value: pack(messageTypes.rbac, { ...RBAC.fromPartial({}), matcher }) },
+      configType: { $case: 'typedConfig', value: pack(messageTypes.rbac, config) },
     });
   },
   replies: (context) => (accessMatcher(context) ? replies : []),

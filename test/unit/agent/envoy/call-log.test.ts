@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { logCall, middlewareLog } from '../../../../src/agent/envoy/call-log.js';
+import { errorLog, logCall, middlewareLog, type WordedError } from '../../../../src/agent/envoy/call-log.js';
 import type { Logger } from '../../../../src/telemetry/logger.js';
 
 function logged(line: string, spec = {}): unknown[] {
@@ -37,4 +37,18 @@ it('names the middleware whose failure refused calls, once a second and how many
     { ...fields, calls: 1 },
     { ...fields, calls: 3 },
   ]);
+});
+
+it.each<[string, WordedError | undefined]>([
+  ['error-worded\tshop\tapp|default|shop\tno_healthy_upstream', 'directInvoke'],
+  ['error-worded\tshop\t\troute_not_found', 'directInvoke'],
+  ['error-worded\t\texternal||pay\tupstream_reset_before_response_started{connection_failure}', 'directInvoke'],
+  ['error-worded\t\tlocal|service-http\tno_healthy_upstream', 'other'],
+  ['error-worded\tshop\tapp|default|shop\tvia_upstream', undefined],
+])('%j is an error of kind %s', (text, kind) => {
+  const seen: WordedError[] = [];
+  const take = errorLog((error) => seen.push(error));
+  expect(take(text)).toBe(true);
+  expect(take('another line')).toBe(false);
+  expect(seen).toEqual(kind ? [kind] : []);
 });

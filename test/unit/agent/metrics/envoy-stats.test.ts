@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { targetOf } from '../../../../src/agent/metrics/envoy-stats.js';
+import { statusClass, statusCode, targetOf } from '../../../../src/agent/metrics/envoy-stats.js';
 import { appCluster, externalCluster, externalUrlCluster } from '../../../../src/model/names.js';
 
 it.each([
@@ -11,4 +11,17 @@ it.each([
   expect(targetOf({ kind: 'cluster', name: 'upstream_rq_total', labels: { envoy_cluster_name: cluster }, value: 1 })).toEqual(
     target,
   );
+});
+
+it.each([
+  ['upstream_rq_404', '404', undefined],
+  ['vcluster_upstream_rq_200', '200', undefined],
+  ['downstream_rq_4xx', undefined, '4xx'],
+  // Envoy counts some clusters twice, by whether its caller is one of its own.
+  ['external_upstream_rq_200', undefined, undefined],
+  ['upstream_rq_time_count', undefined, undefined],
+  ['upstream_rq_unknown', undefined, undefined],
+])('%s has status %s and class %s', (name, code, kind) => {
+  const sample = { kind: 'cluster', name, labels: {}, value: 1 } as const;
+  expect([statusCode(sample), statusClass(sample)]).toEqual([code, kind]);
 });
