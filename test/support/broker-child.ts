@@ -4,7 +4,8 @@ import { componentDeps, componentSpec } from './component-deps.js';
 
 /**
  * One process at the SQLite broker, driven by broker-process.ts: `consume <dir> <log> <ms a message> <lease>` appends a line for each
- * message it begins and ends, `publish <dir> <count> <prefix>` prints each message's name when its publish has returned.
+ * message it begins and ends, `publish <dir> <count> <prefix>` prints each message's name when its publish has returned, `persist` too, and
+ * what fails it publishes again.
  */
 const [mode, dir = '', a = '', b = '', lease = '600ms'] = process.argv.slice(2);
 const id = `${mode}-${process.pid}`;
@@ -33,8 +34,21 @@ if (mode === 'consume') {
   console.log('ready');
   for (let i = 0; i < Number(a); i++) {
     const text = `${b}${i}`;
-    await broker.publish({ topic: 'orders', data: Buffer.from(text), contentType: 'text/plain', metadata: {} });
+    const publish = () => broker.publish({ topic: 'orders', data: Buffer.from(text), contentType: 'text/plain', metadata: {} });
+    if (mode === 'persist') await persist(publish);
+    else await publish();
     process.stdout.write(`published ${text}\n`);
   }
   await broker.close();
+}
+
+async function persist(publish: () => Promise<void>): Promise<void> {
+  for (;;) {
+    try {
+      return await publish();
+    } catch (error) {
+      process.stdout.write(`failed ${(error as Error).message}\n`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }

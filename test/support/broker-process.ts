@@ -32,12 +32,22 @@ export interface BrokerProcess {
   kill(signal: NodeJS.Signals): void;
 }
 
+export type BrokerMode = 'consume' | 'publish' | 'persist';
+
 /** @returns the process once it has the broker open */
-export async function startBrokerProcess(mode: 'consume' | 'publish', ...args: readonly string[]): Promise<BrokerProcess> {
+export async function startBrokerProcess(mode: BrokerMode, ...args: readonly string[]): Promise<BrokerProcess> {
+  return observed(process.execPath, [SCRIPT, mode, ...args]);
+}
+
+/** As `startBrokerProcess`, for a process that may make no file longer than `kib` KiB: a full disk. `prlimit` gives it space. */
+export async function startOnFullDisk(kib: number, mode: BrokerMode, ...args: readonly string[]): Promise<BrokerProcess> {
+  const command = [process.execPath, SCRIPT, mode, ...args].map((part) => `'${part}'`).join(' ');
+  return observed('/bin/bash', ['-c', `ulimit -S -f ${kib}; exec ${command}`]);
+}
+
+async function observed(command: string, args: readonly string[]): Promise<BrokerProcess> {
   await bundle();
-  const child: ChildProcess = spawn(process.execPath, [SCRIPT, mode, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const child: ChildProcess = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
   const lines: string[] = [];
   const exited = once(child, 'exit');
   const ready = new Promise<void>((resolve, reject) => {

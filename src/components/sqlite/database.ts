@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import Database from 'libsql';
 import type { MaybePromise } from '../../blocks/state/contract.js';
 import { messageOf } from '../../errors.js';
@@ -20,30 +21,42 @@ export interface SqliteDatabase {
    * SQLite's own waiting would stop the whole process. @throws Error when the file stays locked for `busyTimeoutMs`
    */
   run<T>(action: () => T): MaybePromise<T>;
-  /** Runs `action` as one write transaction; what it throws rolls everything back. */
+  /** As `run`, for what writes. @throws Error also when the file is not the one that was opened */
+  write<T>(action: () => T): MaybePromise<T>;
+  /** Runs `action` as one write transaction; what it throws rolls everything back. @throws Error as `write` */
   transaction<T>(action: () => T): T;
   /** Idempotent. */
   close(): void;
 }
 
 const RETRY_MS = { first: 1, most: 20 };
+const MEMORY = ':memory:';
 
 /** @throws Error that names the file when it cannot be opened */
 export async function openDatabase(options: DatabaseOptions): Promise<SqliteDatabase> {
   const { path, pragmas } = parseConnectionString(options.connectionString);
   const db = open(path);
   let closed = false;
+  const checkFile = path === MEMORY ? () => {} : fileCheck(path);
   const database: SqliteDatabase = {
     db,
     run: (action) => {
       try {
         return action();
       } catch (error) {
-        if (!isBusy(error)) throw error;
-        return retry(action, options.busyTimeoutMs);
+        if (!isBusy(error)) throw explained(error, path);
+        return retry(action, options.busyTimeoutMs).catch((later) => {
+          throw explained(later, path);
+        });
       }
     },
+    write: (action) =>
+      database.run(() => {
+        checkFile();
+        return action();
+      }),
     transaction(action) {
+      checkFile();
       db.exec('BEGIN IMMEDIATE');
       try {
         const result = action();
@@ -94,11 +107,40 @@ function parseConnectionString(text: string): { path: string; pragmas: string[] 
     return `${name} = ${value}`;
   });
   const path = location.replace(/^file:(\/\/)?/i, '');
-  return { path: path === '' ? ':memory:' : path, pragmas };
+  return { path: path === '' ? MEMORY : path, pragmas };
 }
 
+/**
+ * A file that was deleted lives on for who has it open: whatever is written there is gone with the last of them, and who opens the path
+ * next begins another file. @returns what throws as soon as `path` is not the file that it is now
+ */
+function fileCheck(path: string): () => void {
+  const own = statSync(path, { throwIfNoEntry: false });
+  return () => {
+    const now = statSync(path, { throwIfNoEntry: false });
+    if (now && now.ino === own?.ino && now.dev === own.dev) return;
+    throw new Error(`${path} was ${now ? 'replaced' : 'deleted'} while it was in use: restart the sidecars that use it`);
+  };
+}
+
+/** What SQLite says of a file in trouble names neither the file nor what to do. */
+const REMEDIES: readonly (readonly [code: string, remedy: string])[] = [
+  ['SQLITE_FULL', 'free some space'],
+  ['SQLITE_READONLY', 'file and directory must be writable'],
+  ['SQLITE_IOERR', 'look at the disk and at its free space'],
+  ['SQLITE_CORRUPT', 'restore the file, or move it away and restart'],
+  ['SQLITE_NOTADB', 'restore the file, or move it away and restart'],
+];
+
+function explained(error: unknown, path: string): unknown {
+  const remedy = REMEDIES.find(([code]) => codeOf(error).startsWith(code))?.[1];
+  return remedy === undefined ? error : new Error(`${path}: ${messageOf(error)}: ${remedy}`, { cause: error });
+}
+
+const codeOf = (error: unknown) => String((error as { code?: unknown } | null)?.code ?? '');
+
 function isBusy(error: unknown): boolean {
-  const code = String((error as { code?: unknown } | null)?.code ?? '');
+  const code = codeOf(error);
   return code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED');
 }
 

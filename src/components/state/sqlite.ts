@@ -67,8 +67,8 @@ function sqliteStore(database: SqliteDatabase, options: SqliteOptions, { logger 
   return {
     capabilities: CAPABILITIES,
     get: (key) => database.run(() => store.get(key)),
-    set: (request) => database.run(() => store.set(request)),
-    delete: (request) => database.run(() => store.delete(request)),
+    set: (request) => database.write(() => store.set(request)),
+    delete: (request) => database.write(() => store.delete(request)),
     async bulkGet(keys) {
       const entries: (StateEntry | undefined)[] = [];
       for (let from = 0; from < keys.length; from += READ_SLICE) {

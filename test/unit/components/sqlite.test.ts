@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -51,6 +51,26 @@ describe('state.sqlite', () => {
     clearInterval(timer);
     expect(ticks).toBeGreaterThan(3);
     expect((await store.get('k'))?.value.toString()).toBe('2');
+  });
+
+  it('names the file and a remedy when it is deleted, replaced or full, and when its directory takes no file', async () => {
+    const file = join(testDir(), 'state.db');
+    const store = await open({ connectionString: `file:${file}?_pragma=max_page_count(20)` });
+    const big = { key: 'big', value: Buffer.alloc(200_000) };
+    await expect(async () => store.set(big)).rejects.toThrow(`${file}: database or disk is full: free some space`);
+    await store.set({ key: 'k', value: bytes('1') });
+    rmSync(file);
+    await expect(async () => store.set({ key: 'k', value: bytes('2') })).rejects.toThrow(
+      `${file} was deleted while it was in use`,
+    );
+    writeFileSync(file, '');
+    await expect(async () => store.delete({ key: 'k' })).rejects.toThrow(`${file} was replaced while it was in use`);
+    const transacted = async () => store.transact?.([{ kind: 'upsert', request: { key: 'k', value: bytes('2') } }]);
+    await expect(transacted).rejects.toThrow(`${file} was replaced while it was in use`);
+    // Nobody may make files there, not even root.
+    await expect(open({ connectionString: '/sys/kernel/weft.db' })).rejects.toThrow(
+      /^cannot open database \/sys\/kernel\/weft\.db: .*directory must exist and be writable$/,
+    );
   });
 
   it('gives up after busyTimeout and says why', async () => {
