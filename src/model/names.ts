@@ -76,3 +76,6 @@ export function parseNodeId(id: string): NodeIdentity | undefined {
   if ((role !== 'envoy' && role !== 'service') || !namespace || !appId || !instanceId || rest.length > 0) return undefined;
   return { role, namespace, appId, instanceId };
 }
+
+/** After that many calls a sidecar's connection to another is replaced, without an end to one of them. */
+export const MAX_CALLS_A_CONNECTION = 50_000;

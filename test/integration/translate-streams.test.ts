@@ -29,9 +29,11 @@ const digestOf = async (body: AsyncIterable<Buffer>) => {
 };
 
 let heard = deferred<string>();
+let held = deferred<void>();
 const app: Handler = (incoming, response) => {
   if (incoming.url === '/upload') void digestOf(incoming).then((digest) => response.end(digest));
   else if (incoming.url === '/download') pipeline(Readable.from(chunks(SIZE)), response).catch(() => {});
+  else if (incoming.url === '/held') void held.promise.then(() => response.end('done'));
   else if (incoming.url === '/events') {
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     response.write('data: 1\n\n');
@@ -96,6 +98,28 @@ it('readers that have stopped hold up no call beside them', async () => {
     expect((await response.toArray()).join('')).toBe('done');
   }
   for (const { outgoing } of stopped) outgoing.destroy();
+});
+
+// Envoy's guard against rapid resets would end the connections that they share (issue #4).
+it('a thousand callers that give up at once end no call beside them', async () => {
+  held = deferred();
+  const patient = Array.from({ length: 8 }, () => open('/held', 'GET'));
+  for (const { outgoing } of patient) outgoing.end();
+  const impatient = async (calls: number) => {
+    for (let call = 0; call < calls; call++) {
+      const { outgoing, answered } = open('/held', 'GET');
+      answered.catch(() => {});
+      outgoing.end();
+      await sleep(20);
+      outgoing.destroy();
+    }
+  };
+  await Promise.all(Array.from({ length: 12 }, () => impatient(84)));
+  held.resolve();
+  for (const { answered } of patient) {
+    const response = await withDeadline(answered, 5000, 'an answer');
+    expect([response.statusCode, (await response.toArray()).join('')]).toEqual([200, 'done']);
+  }
 });
 
 it('the first bytes of an upload arrive while the rest is still to come', async () => {

@@ -1,5 +1,12 @@
 import { LATENCY_BUCKETS } from '../../model/metrics/spec.js';
-import { ADS_CLUSTER, LOCAL_APP_CLUSTER, type NodeIdentity, nodeId, SYSTEM_ROOTS } from '../../model/names.js';
+import {
+  ADS_CLUSTER,
+  LOCAL_APP_CLUSTER,
+  MAX_CALLS_A_CONNECTION,
+  type NodeIdentity,
+  nodeId,
+  SYSTEM_ROOTS,
+} from '../../model/names.js';
 import { controlPlaneTls, sdsCluster } from './bootstrap-tls.js';
 
 export interface BootstrapOptions {
@@ -24,6 +31,9 @@ const MAX_CONNECTIONS = 50_000;
 /** Envoy's own bound of 100 instructions is less than `/[a-z]{1,100}`; how large an expression may be is checked when a route is read. */
 const RUNTIME = {
   're2.max_program_size.error_level': 4_294_967_295,
+  // A connection with more calls than this, half of them given up at once, is an attacker's (CVE-2023-44487). At Envoy's own 500 it may be that
+  // of another sidecar whose apps are impatient; those take a new connection long before (MAX_CALLS_A_CONNECTION).
+  'overload.premature_reset_total_stream_count': 4 * MAX_CALLS_A_CONNECTION,
   // Spans go to the sidecar in few requests, and soon; Envoy's own numbers are 5 and 5 s.
   'tracing.opentelemetry.min_flush_spans': 100,
   'tracing.opentelemetry.flush_interval_ms': 1000,

@@ -12,6 +12,7 @@ import {
   actorCluster,
   EXT_PROC_CLUSTER,
   LOCAL_APP_CLUSTER,
+  MAX_CALLS_A_CONNECTION,
   refCluster,
   SERVICE_GRPC_CLUSTER,
   SERVICE_HTTP_CLUSTER,
@@ -141,20 +142,29 @@ type Explicit =
 
 const explicit = (protocolConfig: Explicit): UpstreamProtocol => ({ $case: 'explicitHttpConfig', value: { protocolConfig } });
 
-const protocolOptions = (upstreamProtocolOptions: UpstreamProtocol, idleMs: number): HttpProtocolOptions =>
-  HttpProtocolOptions.fromPartial({ commonHttpProtocolOptions: { idleTimeout: duration(idleMs) }, upstreamProtocolOptions });
+const protocolOptions = (
+  upstreamProtocolOptions: UpstreamProtocol,
+  idleMs: number,
+  maxRequestsPerConnection?: number,
+): HttpProtocolOptions =>
+  HttpProtocolOptions.fromPartial({
+    commonHttpProtocolOptions: { idleTimeout: duration(idleMs), maxRequestsPerConnection },
+    upstreamProtocolOptions,
+  });
 
 /** What another mesh's proxy or service speaks is not known here, and an actor's host may be this one, whose filter service takes HTTP/1.1. */
 const asItCame = protocol(
   protocolOptions(
     { $case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } },
     IDLE_MS.sidecar,
+    MAX_CALLS_A_CONNECTION,
   ),
 );
 
 const betweenSidecars = protocolOptions(
   explicit({ $case: 'http2ProtocolOptions', value: http2BetweenSidecars }),
   IDLE_MS.sidecar,
+  MAX_CALLS_A_CONNECTION,
 );
 
 // Spread for each app: fromPartial copies deeply, and there may be thousands.
