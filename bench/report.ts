@@ -19,6 +19,9 @@ export interface ReportRow {
   readonly detail?: Readonly<Record<string, number | null>>;
 }
 
+/** Rows whose samples are single events. */
+const ONE_SHOT: ReadonlySet<RowName> = new Set(['startup', 'route-change', 'new-app-callable', 'envoy-recovery']);
+
 type Figure = (sample: Sample) => number | null;
 
 /** Condenses the rounds of one row into one line for each subject. */
@@ -35,7 +38,7 @@ export function reportRows(name: RowName, samples: ReadonlyMap<SubjectName, read
           round(of((sample) => pick(sample)[part as ProcessPart] ?? null)),
         ]),
       );
-    const isOneShot = name === 'startup' || name === 'route-change';
+    const isOneShot = ONE_SHOT.has(name);
     const details = Object.keys(own[0]?.detail ?? {}).map((key) => [
       key,
       round(
@@ -43,6 +46,7 @@ export function reportRows(name: RowName, samples: ReadonlyMap<SubjectName, read
         2,
       ),
     ]);
+    if (isOneShot) details.push(['events', own.length], ['max_ms', round(Math.max(...own.map(({ p50Ms }) => p50Ms ?? 0)), 0)]);
     return {
       name,
       subject,

@@ -9,6 +9,8 @@ export type RowName =
   | 'sse'
   | 'large-body'
   | 'route-change'
+  | 'new-app-callable'
+  | 'envoy-recovery'
   | 'state-get'
   | 'state-save'
   | 'publish-deliver'
@@ -94,10 +96,14 @@ export interface Subject {
   readonly startup?: () => Promise<StartupProbe>;
   /** Prepares a mesh with `callers` sidecars; each call of `once` changes one route. Absent where routes are static. */
   readonly routeChange?: (callers: number) => Promise<StartupProbe>;
+  /** Prepares a mesh with `callers` sidecars; each call of `once` starts one more app and its sidecar. */
+  readonly newApp?: (callers: number) => Promise<StartupProbe>;
+  /** Prepares a caller's and an app's sidecar; each call of `once` kills the Envoy of the app's. */
+  readonly envoyRecovery?: () => Promise<StartupProbe>;
 }
 
 export interface StartupProbe {
-  /** @returns milliseconds until what the row waits for: a new sidecar's readiness, a changed route in force at every caller */
+  /** @returns milliseconds until what the row waits for: a new sidecar's readiness, a changed route in force at every caller, and so on */
   once(): Promise<number>;
   stop(): Promise<void>;
 }

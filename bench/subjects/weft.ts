@@ -1,9 +1,11 @@
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
+import { sleep } from '../../src/lib/async.js';
 import { startApp } from '../app-process.js';
 import { sidecarTree } from '../measure/tree.js';
 import { freePorts, type StartedProcess, startProcess, stopAll, waitFor } from '../process.js';
 import type { BenchApp, Feature, Subject } from '../types.js';
+import { watchCalls } from './call-watch.js';
 import { featuresWithout, writeFeatures } from './features.js';
 import { writeResources } from './resources.js';
 import { watchRoutes } from './route-watch.js';
@@ -27,6 +29,8 @@ interface Launch {
   readonly features?: readonly Feature[];
 }
 
+/** A little more than the time within which an Envoy that ends counts as one that does not start. */
+const STEADY_MS = 5500;
 const OWN_COMMAND = join(import.meta.dirname, '..', '..', 'bin', 'weft.mjs');
 const healthz = (port: number) => ({ port, path: '/v1.0/healthz' });
 const portOf = (app: BenchApp, protocol: 'http' | 'grpc') => (protocol === 'grpc' ? app.grpcPort : app.httpPort);
@@ -63,6 +67,32 @@ export function weft({ door, envoy, command = OWN_COMMAND, without, workDir }: W
     return { stop: () => stopAll([...(files ? [files] : []), started]), port };
   };
 
+  /** A control plane, a plain app with its sidecar, and callers' sidecars; more on demand. */
+  const startMesh = async (dir: string, { callers, routes }: { readonly callers: number; readonly routes?: string }) => {
+    const app = await startApp('plain', workDir);
+    const parts: { stop(): Promise<void> }[] = [app];
+    const stop = () => stopAll(parts);
+    try {
+      const control = await startControlPlane(dir, routes ? { routes } : {});
+      parts.push(control);
+      const start = async (appId: string, withApp: boolean) => {
+        const ports = await freePorts(2);
+        const plan = withApp ? { port: app.httpPort, protocol: 'http' as const } : undefined;
+        const sidecar = await launch({ appId, ...(plan ? { app: plan } : {}), ports, controlPort: control.port }, dir);
+        parts.push(sidecar);
+        await waitFor(healthz(ports[0] ?? 0), { deadlineMs: 20_000, everyMs: 5, process: sidecar });
+        return { sidecar, port: ports[0] ?? 0 };
+      };
+      const own = await start('bench-app', true);
+      const ports: number[] = [];
+      for (let index = 0; index < callers; index++) ports.push((await start(`bench-caller-${index}`, false)).port);
+      return { app: own, callers: ports, start, stop };
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+  };
+
   return {
     name: `weft-${door}`,
     async start({ hops, appProtocol, appRole, allFeatures }) {
@@ -94,27 +124,59 @@ export function weft({ door, envoy, command = OWN_COMMAND, without, workDir }: W
     async routeChange(callers) {
       const dir = mkdtempSync(join(workDir, 'w-'));
       const routes = watchRoutes(join(dir, 'routes'));
-      const app = await startApp('plain', workDir);
-      const parts: { stop(): Promise<void> }[] = [{ stop: async () => routes.close() }, app];
-      const ports: number[] = [];
-      const start = async (appId: string, appOption: Launch['app']) => {
-        const own = await freePorts(2);
-        const sidecar = await launch({ appId, app: appOption, ports: own, controlPort: control.port }, dir);
-        parts.push(sidecar);
-        await waitFor(healthz(own[0] ?? 0), { deadlineMs: 20_000, everyMs: 20, process: sidecar });
-        return own[0] ?? 0;
+      const mesh = await startMesh(dir, { callers, routes: join(dir, 'routes') });
+      const stop = async () => {
+        routes.close();
+        await mesh.stop();
       };
-      const control = await startControlPlane(dir, { routes: join(dir, 'routes') });
-      parts.push(control);
-      try {
-        await start('bench-app', { port: app.httpPort, protocol: 'http' });
-        for (let index = 0; index < callers; index++) ports.push(await start(`bench-caller-${index}`, undefined));
-        await routes.change(ports);
-      } catch (error) {
-        await stopAll(parts);
+      await routes.change(mesh.callers).catch(async (error) => {
+        await stop();
         throw error;
-      }
-      return { once: () => routes.change(ports), stop: () => stopAll(parts) };
+      });
+      return { once: () => routes.change(mesh.callers), stop };
+    },
+    async newApp(callers) {
+      const calls = watchCalls();
+      const mesh = await startMesh(mkdtempSync(join(workDir, 'w-')), { callers });
+      let count = 0;
+      return {
+        async once() {
+          count += 1;
+          const appId = `bench-new-${count}`;
+          const fresh = await mesh.start(appId, true);
+          const ready = performance.now();
+          try {
+            return (await calls.untilCallable(mesh.callers, appId)) - ready;
+          } finally {
+            await fresh.sidecar.stop();
+          }
+        },
+        async stop() {
+          calls.close();
+          await mesh.stop();
+        },
+      };
+    },
+    async envoyRecovery() {
+      const calls = watchCalls();
+      const mesh = await startMesh(mkdtempSync(join(workDir, 'w-')), { callers: 1 });
+      return {
+        async once() {
+          await calls.untilCallable(mesh.callers, 'bench-app');
+          const envoy = sidecarTree(mesh.app.sidecar.pid).find(({ part }) => part === 'envoy');
+          if (!envoy) throw new Error('the sidecar of the app has no Envoy');
+          const begin = performance.now();
+          process.kill(envoy.pid, 'SIGKILL');
+          const took = (await calls.untilCallable(mesh.callers, 'bench-app')) - begin;
+          // Ends that follow each other closely are answered with pauses: a start that fails again and again is another matter.
+          await sleep(STEADY_MS);
+          return took;
+        },
+        async stop() {
+          calls.close();
+          await mesh.stop();
+        },
+      };
     },
     async startup() {
       const dir = mkdtempSync(join(workDir, 'w-'));
