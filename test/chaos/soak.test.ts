@@ -10,7 +10,7 @@ import { startOpenLoop } from '../support/open-loop.js';
 /** Everything on, certificates that live shortly, requests at a fixed rate, streams, and more connections all the time. */
 
 /** By hand, minutes long, certificates live 30 seconds; the short run has to see a few of them as well. */
-const TTL_SECONDS = CHAOS.seconds >= 60 ? 30 : 4;
+const TTL_SECONDS = CHAOS.seconds >= 60 ? 30 : 8;
 const CALLERS_EVERY_MS = 1_000;
 /** Sixteen calls share a connection between sidecars; a run of minutes would have thousands of callers in the end. */
 const MORE_CALLERS = CHAOS.seconds >= 60 ? 1 : 16;

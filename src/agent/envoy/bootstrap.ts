@@ -157,7 +157,8 @@ function controlPlaneCluster(address: string): Readonly<Record<string, unknown>>
     name: ADS_CLUSTER,
     // A name in place of an address is looked up again and again, since a control plane may move.
     type: /^[\d.]+$|:/.test(host) ? 'STATIC' : 'STRICT_DNS',
-    connect_timeout: '1s',
+    // Also for the handshake, which takes long on a machine that starts many sidecars at once.
+    connect_timeout: '5s',
     load_assignment: {
       cluster_name: ADS_CLUSTER,
       endpoints: [{ lb_endpoints: [{ endpoint: { address: { socket_address: { address: host, port_value: port } } } }] }],

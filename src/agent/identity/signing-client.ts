@@ -19,7 +19,6 @@ export interface SigningClientOptions {
   readonly current?: () => { readonly identity: WorkloadIdentity | undefined; readonly roots: string | undefined };
 }
 
-const SIGN_DEADLINE_MS = 10_000;
 /** What trying again unchanged cannot help. */
 const FINAL: ReadonlySet<number> = new Set([status.UNAUTHENTICATED, status.PERMISSION_DENIED, status.INVALID_ARGUMENT]);
 
@@ -34,12 +33,12 @@ export function createSigningClient(options: SigningClientOptions): SigningClien
     return result;
   };
   return {
-    sign(csr, signal) {
+    sign(csr, signal, deadlineMs) {
       const client = open();
       const { namespace, appId, instanceId } = options;
       const request = { namespace, appId, instanceId, csr: Buffer.from(csr) };
       return new Promise<Awaited<ReturnType<SigningClient['sign']>>>((resolve, reject) => {
-        const call = client.sign(request, metadata(), { deadline: Date.now() + SIGN_DEADLINE_MS }, (error, response) => {
+        const call = client.sign(request, metadata(), { deadline: Date.now() + deadlineMs }, (error, response) => {
           signal.removeEventListener('abort', cancel);
           if (error) reject(problem(error));
           else resolve(response);

@@ -15,9 +15,11 @@ export interface WorkloadIdentity {
 
 /** What the svid source asks of the certificate authority's client. */
 export interface SigningClient {
+  /** @param deadlineMs milliseconds after which an answer is of no use @throws Error then */
   sign(
     csr: Uint8Array,
     signal: AbortSignal,
+    deadlineMs: number,
   ): Promise<{ chainPem: string; trustDomain: string; notBeforeMs: number; notAfterMs: number }>;
   /** Yields the roots to trust (PEM) now and at every change; ends when the stream breaks. */
   watchTrust(signal: AbortSignal): AsyncIterable<string>;
@@ -46,6 +48,10 @@ export interface SvidSource {
 /** Renew when this share of the lifetime is over: early enough to survive a dead control plane for the rest. */
 const RENEW_AT = 0.7;
 
+const LONGEST_TRY_MS = 10_000;
+/** A busy machine needs it for a call that nothing is wrong with. */
+const SHORTEST_TRY_MS = 2000;
+
 /** Keeps one identity fresh until closed. A failing renewal is retried with backoff while the old certificate still serves. */
 export function startSvidSource(client: SigningClient, logger: Logger, now: () => number = Date.now): SvidSource {
   const stop = new AbortController();
@@ -62,7 +68,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
 
   const renewOnce = async () => {
     const { privateKeyPem, csr } = await createKeyAndCsr();
-    const signed = await client.sign(csr, stop.signal);
+    const signed = await client.sign(csr, stop.signal, tryMs(identity, now()));
     identity = { ...signed, privateKeyPem };
     counts.issued += 1;
     logger.info('got a certificate', { not_after: new Date(signed.notAfterMs).toISOString() });
@@ -83,7 +89,7 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
           reason: messageOf(error),
           valid_until: identity && new Date(identity.notAfterMs).toISOString(),
         });
-        await sleep(100 + wait.next(), stop.signal);
+        await sleep(100 + Math.min(wait.next(), tryMs(identity, now()) / 2), stop.signal);
       }
     }
   };
@@ -120,6 +126,15 @@ export function startSvidSource(client: SigningClient, logger: Logger, now: () =
       listeners.clear();
     },
   };
+}
+
+/**
+ * @returns how long one try may take, milliseconds. While a certificate still serves, a quarter of what is left of it: a control plane that
+ * takes the call and never answers must not cost the others.
+ */
+export function tryMs(identity: { readonly notAfterMs: number } | undefined, nowMs: number): number {
+  const left = identity ? identity.notAfterMs - nowMs : 0;
+  return left > 0 ? Math.min(Math.max(left / 4, SHORTEST_TRY_MS), LONGEST_TRY_MS) : LONGEST_TRY_MS;
 }
 
 /** Looks at the clock again every minute: while a machine sleeps, timers stand still and certificates do not. */

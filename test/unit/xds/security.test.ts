@@ -197,7 +197,7 @@ describe('the port for join tokens', () => {
 
   const sign = async (client: SigningClientOptions) => {
     const { csr, privateKeyPem } = await createKeyAndCsr();
-    return { ...(await createSigningClient(client).sign(csr, new AbortController().signal)), privateKeyPem };
+    return { ...(await createSigningClient(client).sign(csr, new AbortController().signal, 10_000)), privateKeyPem };
   };
 
   it('signs for the app that the token is for, and for no other', async () => {

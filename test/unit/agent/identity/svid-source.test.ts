@@ -7,7 +7,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { listenEarly } from '../../../../src/agent/identity/early-socket.js';
 import { startSdsServer } from '../../../../src/agent/identity/sds-server.js';
 import { svidSecrets } from '../../../../src/agent/identity/svid-secrets.js';
-import { type SigningClient, startSvidSource, untilRenewal } from '../../../../src/agent/identity/svid-source.js';
+import { type SigningClient, startSvidSource, tryMs, untilRenewal } from '../../../../src/agent/identity/svid-source.js';
 import { createRoot } from '../../../../src/control/ca/authority.js';
 import { createCertificateAuthority } from '../../../../src/control/ca/certificate-authority.js';
 import { Secret } from '../../../../src/gen/envoy/extensions/transport_sockets/tls/v3/secret.js';
@@ -63,6 +63,36 @@ describe('the SVID source', () => {
     expect(second?.privateKeyPem).not.toBe(first?.privateKeyPem);
     expect(Date.now()).toBeLessThan(first?.notAfterMs ?? 0);
     expect(new X509Certificate(second?.chainPem ?? '').subjectAltName).toBe('URI:spiffe://weft.test/ns/default/orders');
+  });
+
+  it('gives up a call that is never answered while there is time for others', async () => {
+    const ca = await authority(12_000);
+    const client = clientOf(ca);
+    const deaf: SigningClient = {
+      ...client,
+      async sign(csr, signal, deadlineMs) {
+        // The first renewal: taken, and never answered.
+        if (client.calls !== 1) return client.sign(csr, signal, deadlineMs);
+        client.calls += 1;
+        await new Promise((resolve) => setTimeout(resolve, deadlineMs));
+        throw new Error('deadline');
+      },
+    };
+    const source = startSvidSource(deaf, silentLogger);
+    cleanups.push(() => source.close());
+    await source.ready;
+    const first = source.identity();
+    await new Promise<void>((resolve) => source.onChange(resolve));
+    expect(Date.now()).toBeLessThan(first?.notAfterMs ?? 0);
+    expect(source.history()).toMatchObject({ issued: 2, failedRenewals: 1 });
+  }, 20_000);
+
+  it('lets a try take a quarter of what is left, and ten seconds when nothing is', () => {
+    expect(tryMs({ notAfterMs: 9_000 }, 1_000)).toBe(2_000);
+    expect(tryMs({ notAfterMs: 3_600_000 }, 0)).toBe(10_000);
+    expect(tryMs({ notAfterMs: 1_000 }, 900)).toBe(2_000);
+    expect(tryMs({ notAfterMs: 1_000 }, 2_000)).toBe(10_000);
+    expect(tryMs(undefined, 0)).toBe(10_000);
   });
 
   it('plans the renewal at about 70 % of what is left', () => {
