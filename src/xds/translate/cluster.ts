@@ -70,10 +70,9 @@ export function localClusters(instance: Instance): readonly Resource[] {
   if (instance.appPort > 0) clusters.push(localApp(instance));
   if (sockets) {
     const http = protocolOptions(explicit({ $case: 'httpProtocolOptions', value: http1 }), IDLE_MS.service);
-    const grpc = protocolOptions(explicit({ $case: 'http2ProtocolOptions', value: http2 }), IDLE_MS.service);
     clusters.push(
       fixed(SERVICE_HTTP_CLUSTER, pipe(sockets.serviceHttp), http),
-      fixed(SERVICE_GRPC_CLUSTER, pipe(sockets.serviceGrpc), grpc),
+      fixed(SERVICE_GRPC_CLUSTER, pipe(sockets.serviceGrpc), toNode),
     );
   }
   return clusters.map((cluster) => makeResource(messageTypes.cluster, cluster.name, cluster));
@@ -81,8 +80,7 @@ export function localClusters(instance: Instance): readonly Resource[] {
 
 /** @returns the cluster of the filter service's middleware server */
 export function extProcCluster(socket: string): Resource {
-  const grpc = protocolOptions(explicit({ $case: 'http2ProtocolOptions', value: http2 }), IDLE_MS.service);
-  return makeResource(messageTypes.cluster, EXT_PROC_CLUSTER, fixed(EXT_PROC_CLUSTER, pipe(socket), grpc));
+  return makeResource(messageTypes.cluster, EXT_PROC_CLUSTER, fixed(EXT_PROC_CLUSTER, pipe(socket), toNode));
 }
 
 const H2_PROTOCOLS = new Set(['grpc', 'grpcs', 'h2c']);
@@ -166,6 +164,9 @@ const betweenSidecars = protocolOptions(
   IDLE_MS.sidecar,
   MAX_CALLS_A_CONNECTION,
 );
+
+/** Node's HTTP/2 server ends a connection after 1,000 calls that were given up in short time, with every call on it; Node 20 cannot be told another number. */
+const toNode = protocolOptions(explicit({ $case: 'http2ProtocolOptions', value: http2 }), IDLE_MS.service, 900);
 
 // Spread for each app: fromPartial copies deeply, and there may be thousands.
 const baseEds = Cluster.fromPartial({

@@ -166,6 +166,21 @@ const forbidden: [string, () => Promise<void>][] = [
 // Root may open every socket, so a mode hides none from it.
 const possible = faults.filter(([about]) => !(process.getuid?.() === 0 && about.startsWith('nobody')));
 
+// A Node server ends an HTTP/2 connection on which a thousand calls were reset in short time, with every call on it (issue #4).
+it('lets thousands of calls pass, one soon after the other', async () => {
+  await serve({ onRequestHeaders: () => ({}) });
+  await eventually(async () => expect((await send('/open/x')).status).toBe(200));
+  const failed: number[] = [];
+  const some = async () => {
+    for (let i = 0; i < 300; i++) {
+      const { status } = await send('/open/x');
+      if (status !== 200) failed.push(status);
+    }
+  };
+  await Promise.all(Array.from({ length: 12 }, some));
+  expect(failed).toEqual([]);
+}, 60_000);
+
 describe.each([
   ['strict', 503],
   ['lenient', 200],
