@@ -15,6 +15,10 @@ export function stateOf({ lease, proxySilent, appReady, appPort }: Instance): In
 
 export type InstanceState = 'ready' | 'waiting-for-app' | 'envoy-silent' | 'lost' | 'withdrawn';
 
+/** @returns whether the app itself serves gRPC, with TLS or without */
+export const isGrpcApp = ({ appProtocol }: Pick<Instance, 'appProtocol'>): boolean =>
+  appProtocol === 'grpc' || appProtocol === 'grpcs';
+
 /** @returns `<namespace>/<app id>` */
 export const appKey = (app: { readonly namespace: string; readonly appId: string }): string => `${app.namespace}/${app.appId}`;
 

@@ -45,7 +45,7 @@ export const ROUTES = { outbound: 'outbound', outboundGrpc: 'outbound-grpc', inb
 
 /** Headers of our own between sidecars. Client-sent ones are removed on every listener. */
 export const HEADERS = {
-  /** Where an inbound call is meant for: `actor` or `app-callback`; absent: the app. */
+  /** Where an inbound call is meant for: `actor` or `app-callback`; absent: the app. Of a gRPC app's calls to itself {@link TO_SELF}. */
   to: 'x-weft-to',
   /** The actor type and id of the call, `<type>/<id>`: what Envoy hashes. */
   actor: 'x-weft-actor',
@@ -58,6 +58,9 @@ export const HEADERS = {
   /** Which middleware Envoy asks for; among metadata of its stream to the middleware server, not of a call. */
   middleware: 'x-weft-middleware',
 } as const;
+
+/** Marks a gRPC app's calls to itself, between listener and route. */
+export const TO_SELF = 'self';
 
 export type NodeRole = 'envoy' | 'service';
 export interface NodeIdentity {

@@ -47,6 +47,8 @@ it('through the loopback listener, which the filter service uses', async () => {
 it('that speaks gRPC: an HTTP call goes to its filter service, which calls OnInvoke', async () => {
   const seen = await seenBy('/v1.0/invoke/ledger/method/a');
   expect(seen).toMatchObject({ from: 'service of ledger', url: '/a', headers: { 'x-weft-to': 'app-callback' } });
+  expect(seen.headers.forwarded).toMatch(/^for=127\.0\.0\.1;by=127\.0\.0\.1;host=/);
+  expect(seen.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': expect.any(String) });
 });
 
 it('that nobody knows: the filter service answers, whatever the form', async () => {

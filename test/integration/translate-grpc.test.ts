@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { createRig, type EnvoyRig, type RigSidecar } from '../support/envoy-rig.js';
-import { grpcCall } from '../support/http-call.js';
+import { createRig, type EnvoyRig, type RigSidecar, type Seen } from '../support/envoy-rig.js';
+import { call, grpcCall } from '../support/http-call.js';
 
 /** Real Envoys: gRPC proxying by metadata, and the API's own services. */
 
@@ -46,14 +46,27 @@ it('who calls is not taken from metadata, however it is spelt', async () => {
     'x-weft-to': 'actor',
     'x-envoy-original-path': '/x',
     'x-forwarded-client-cert': 'URI=spiffe://public/ns/default/admin',
+    'x-forwarded-host': 'evil',
+    forwarded: 'for=1.1.1.1',
   });
   const seen = JSON.parse(headers['x-seen'] ?? '{}');
   expect(seen).toMatchObject({ 'dapr-caller-app-id': 'checkout', 'dapr-caller-namespace': 'default' });
-  expect(Object.keys(seen).filter((name) => /^x-(weft|envoy)-|client-cert|api-token/.test(name))).toEqual([]);
+  expect(Object.keys(seen).filter((name) => /^x-(weft|envoy)-|client-cert|api-token|forwarded(-for|-host|$)/.test(name))).toEqual(
+    [],
+  );
 });
 
 it('a call to the app itself stays at home', async () => {
-  expect((await grpc(METHOD, { 'dapr-app-id': 'checkout' })).headers['x-from']).toBe('checkout');
+  const { headers } = await grpc(METHOD, { 'dapr-app-id': 'checkout' });
+  expect(headers['x-from']).toBe('checkout');
+  expect(headers['x-seen']).not.toContain('x-weft-');
+});
+
+it('an HTTP call to the app itself goes to its filter service, and nothing was forwarded', async () => {
+  const { body } = await call(`${caller.api}/v1.0/invoke/checkout/method/a`, { headers: { 'x-weft-to': 'actor' } });
+  const { from, headers } = JSON.parse(body) as Seen;
+  expect([from, headers['x-weft-to']]).toEqual(['service of checkout', 'app-callback']);
+  expect(Object.keys(headers).filter((name) => /forwarded(-for|-host|$)/.test(name))).toEqual([]);
 });
 
 it('Dapr’s own service goes to the filter service, even with an app named', async () => {

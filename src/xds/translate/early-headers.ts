@@ -1,6 +1,8 @@
+import type { HeaderValueOption } from '../../gen/envoy/config/core/v3/base.js';
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import type { HeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
-import type { Instance } from '../../model/instance.js';
+import { type Instance, isGrpcApp } from '../../model/instance.js';
+import { HEADERS, TO_SELF } from '../../model/names.js';
 import { extension, messageTypes } from './any.js';
 import { append, ifAbsent, overwrite } from './values.js';
 
@@ -17,8 +19,8 @@ const removePrefix = (prefix: string): HeaderMutation => ({
     value: { keyMatcher: { matchPattern: { $case: 'prefix', value: prefix }, ignoreCase: false } },
   },
 });
-const set = (name: string, value: string): HeaderMutation => ({ action: { $case: 'append', value: overwrite(name, value) } });
-const add = (name: string, value: string): HeaderMutation => ({ action: { $case: 'append', value: append(name, value) } });
+const appended = (value: HeaderValueOption): HeaderMutation => ({ action: { $case: 'append', value } });
+const set = (name: string, value: string): HeaderMutation => appended(overwrite(name, value));
 
 /** Would steer Envoy's retries and timeouts, or pass for its findings. */
 const ENVOY_HEADERS = removePrefix('x-envoy-');
@@ -41,13 +43,22 @@ export const fromApp = ({ appId, namespace }: Instance): readonly TypedExtension
 /** The other end of the connection, whatever X-Forwarded-For says. */
 const PEER = '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%';
 
-/** For what another sidecar sends: it has stamped the caller and let nothing forged through; where the call came from is seen here. */
-export const fromSidecar: readonly TypedExtensionConfig[] = mutate([
-  ENVOY_HEADERS,
-  add('x-forwarded-for', PEER),
-  set('x-forwarded-host', '%REQ(:AUTHORITY)%'),
-  set('forwarded', `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`),
-]);
+/** Where a call came from, as it is seen here. */
+export const FORWARDED: readonly HeaderValueOption[] = [
+  append('x-forwarded-for', PEER),
+  overwrite('x-forwarded-host', '%REQ(:AUTHORITY)%'),
+  overwrite('forwarded', `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`),
+];
+
+const forHttpApp = mutate([ENVOY_HEADERS, ...FORWARDED.map(appended)]);
+const forGrpcApp = mutate([ENVOY_HEADERS]);
+
+/**
+ * For what another sidecar sends: it has stamped the caller and let nothing forged through. Proxied gRPC calls are not told where they
+ * came from (reference §3.12), so for a gRPC app that stands in the other routes (route.ts).
+ */
+export const fromSidecar = (instance: Instance): readonly TypedExtensionConfig[] =>
+  isGrpcApp(instance) ? forGrpcApp : forHttpApp;
 
 /** What B3's headers say, single or multiple, in one text; other clients' headers of this name are gone by then. */
 const B3 = 'x-weft-b3';
@@ -67,9 +78,13 @@ function w3cFromB3(): string {
 /** Reads B3 where there is no traceparent; Envoy's tracer knows W3C only. */
 export const traceFromB3: readonly TypedExtensionConfig[] = mutate([
   set(B3, B3_VALUE),
-  { action: { $case: 'append', value: ifAbsent('traceparent', `%CEL(${w3cFromB3()})%`) } },
+  appended(ifAbsent('traceparent', `%CEL(${w3cFromB3()})%`)),
   remove(B3),
 ]);
 
-/** For calls of an app to itself: as from another sidecar, but nothing was forwarded. */
-export const fromSelf: readonly TypedExtensionConfig[] = mutate([ENVOY_HEADERS]);
+const selfOfHttpApp = mutate([ENVOY_HEADERS]);
+const selfOfGrpcApp = mutate([ENVOY_HEADERS, appended(ifAbsent(HEADERS.to, TO_SELF))]);
+
+/** For calls of an app to itself: as from another sidecar, but nothing was forwarded. The routes of a gRPC app are told so. */
+export const fromSelf = (instance: Instance): readonly TypedExtensionConfig[] =>
+  isGrpcApp(instance) ? selfOfGrpcApp : selfOfHttpApp;

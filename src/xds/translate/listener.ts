@@ -61,17 +61,24 @@ function plans(instance: Instance, { profile, pipelines }: AppSettings): Listene
   // The filter service's port passes everything on to here while there is a pipeline.
   if (sockets?.door && pipelines.http.length > 0) found.push({ name: LISTENERS.door, address: pipe(sockets.door), ...api });
   if (appPort > 0 && inboundPort > 0)
-    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), ...fromOthers(profile), ...inbound });
+    found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), ...fromOthers(instance, profile), ...inbound });
   if (appPort > 0 && sockets?.self)
-    found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf, ...inbound });
+    found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf(instance), ...inbound });
   return found;
 }
 
 /** Who may connect from outside, and how what they send is read. */
-function fromOthers(profile: MeshProfile): Pick<ListenerPlan, 'earlyHeaders' | 'transportSocket' | 'networkFilters'> {
-  if (profile.mtls !== 'own') return { earlyHeaders: fromSidecar };
-  const earlyHeaders = [...fromSidecar, certifiedCaller];
-  return { earlyHeaders, transportSocket: inboundTls(profile), networkFilters: peerFilters(profile) };
+function fromOthers(
+  instance: Instance,
+  profile: MeshProfile,
+): Pick<ListenerPlan, 'earlyHeaders' | 'transportSocket' | 'networkFilters'> {
+  const stamped = fromSidecar(instance);
+  if (profile.mtls !== 'own') return { earlyHeaders: stamped };
+  return {
+    earlyHeaders: [...stamped, certifiedCaller],
+    transportSocket: inboundTls(profile),
+    networkFilters: peerFilters(profile),
+  };
 }
 
 /** Spread and not merged by fromPartial, which copies deeply: a thousand nodes have five listeners each. */

@@ -2,11 +2,12 @@ import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, type VirtualCluster } from '../../gen/envoy/config/route/v3/route_components.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import type { Matcher, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
-import type { Instance } from '../../model/instance.js';
+import { type Instance, isGrpcApp } from '../../model/instance.js';
 import type { WithMetrics } from '../../model/metrics/spec.js';
-import { HEADERS, LOCAL_APP_CLUSTER, ROUTES, SERVICE_HTTP_CLUSTER } from '../../model/names.js';
+import { HEADERS, LOCAL_APP_CLUSTER, ROUTES, SERVICE_HTTP_CLUSTER, TO_SELF } from '../../model/names.js';
 import type { Resource } from '../resource.js';
 import { messageTypes } from './any.js';
+import { FORWARDED } from './early-headers.js';
 import { act, byPrefix, byValue, whenHeaders } from './matcher.js';
 import { makeResource } from './resource.js';
 import { connectionRetry } from './retry.js';
@@ -105,7 +106,9 @@ export function inboundRoutes(instance: Instance, spec: WithMetrics): Resource {
   const host = `${instance.appAddress || '127.0.0.1'}:${instance.appPort}`;
   // The app's own token has taken the place of whatever was sent under that name.
   const ownToken = Boolean(instance.localFiles?.appTokenFilter);
-  const isGrpc = instance.appProtocol === 'grpc' || instance.appProtocol === 'grpcs';
+  const isGrpc = isGrpcApp(instance);
+  // For an HTTP app the listener has added them (early-headers.ts).
+  const forwarded = isGrpc ? FORWARDED : [];
   const all = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
   const service = { clusterSpecifier: { $case: 'cluster', value: SERVICE_HTTP_CLUSTER } as const, timeout: NO_TIMEOUT };
   const app = {
@@ -119,7 +122,7 @@ export function inboundRoutes(instance: Instance, spec: WithMetrics): Resource {
       match: { ...all, headers: [{ name: HEADERS.to, headerMatchSpecifier: exact('actor') }] },
       action: { $case: 'route', value: service },
       // Told to the app with the turn. A host's calls to its own actors do not come this way.
-      requestHeadersToAdd: [overwrite('x-dapr-remote', 'true')],
+      requestHeadersToAdd: [overwrite('x-dapr-remote', 'true'), ...forwarded],
     }),
     Route.fromPartial({
       match: isGrpc ? { ...all, grpc: {} } : all,
@@ -129,8 +132,13 @@ export function inboundRoutes(instance: Instance, spec: WithMetrics): Resource {
   ];
   // An HTTP call to a gRPC app: the filter service makes AppCallback.OnInvoke of it.
   if (isGrpc) {
-    const callback = { match: all, action: { $case: 'route', value: service } as const };
-    routes.push(Route.fromPartial({ ...callback, requestHeadersToAdd: [overwrite(HEADERS.to, 'app-callback')] }));
+    const action = { $case: 'route', value: service } as const;
+    const callback = overwrite(HEADERS.to, 'app-callback');
+    const bySelf = { ...all, headers: [{ name: HEADERS.to, headerMatchSpecifier: exact(TO_SELF) }] };
+    routes.push(
+      Route.fromPartial({ match: bySelf, action, requestHeadersToAdd: [callback] }),
+      Route.fromPartial({ match: all, action, requestHeadersToAdd: [callback, ...forwarded] }),
+    );
   }
   return makeRoutes(ROUTES.inbound, { routes, virtualClusters: virtualClusters(spec, 'inbound') });
 }

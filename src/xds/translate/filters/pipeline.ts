@@ -3,7 +3,7 @@ import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_c
 import type { Any } from '../../../gen/google/protobuf/any.js';
 import type { Matcher, Matcher_MatcherList_Predicate } from '../../../gen/xds/type/matcher/v3/matcher.js';
 import type { StringMatcher } from '../../../gen/xds/type/matcher/v3/string.js';
-import type { Instance } from '../../../model/instance.js';
+import { type Instance, isGrpcApp } from '../../../model/instance.js';
 import { type BuiltStep, isBuilt, type Step } from '../../../model/middleware/pipeline.js';
 import { LISTENERS } from '../../../model/names.js';
 import { messageTypes, pack } from '../any.js';
@@ -46,7 +46,6 @@ export const modulesAt = (context: FilterContext): readonly string[] =>
   stepsAt(context).flatMap((step) => (isBuilt(step) && step.middleware.kind === 'ext-proc' ? [step.handler.name] : []));
 
 const HTTP_API: ReadonlySet<string> = new Set([LISTENERS.apiHttp, LISTENERS.door]);
-const GRPC = new Set(['grpc', 'grpcs']);
 
 function places(context: FilterContext): readonly { readonly applied: Applied; readonly name: string }[] {
   const { listener } = context;
@@ -63,7 +62,7 @@ function stepsAt({ instance, settings, direction, listener }: FilterContext): re
   return HTTP_API.has(listener) ? settings.pipelines.http : [];
 }
 
-const appSteps = ({ appProtocol }: Instance, steps: readonly Step[]) => (GRPC.has(appProtocol) ? [] : steps);
+const appSteps = (instance: Instance, steps: readonly Step[]) => (isGrpcApp(instance) ? [] : steps);
 
 function apply(step: BuiltStep, name: string, knowsClients: boolean): Applied {
   const place = { step, name, knowsClients };

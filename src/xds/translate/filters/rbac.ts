@@ -2,14 +2,13 @@ import { RBAC } from '../../../gen/envoy/extensions/filters/http/rbac/v3/rbac.js
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Matcher } from '../../../gen/xds/type/matcher/v3/matcher.js';
 import { accessPolicy } from '../../../model/access/policy.js';
+import { isGrpcApp } from '../../../model/instance.js';
 import { metricsEnabled } from '../../../model/metrics/spec.js';
 import { LISTENERS } from '../../../model/names.js';
 import { messageTypes, pack } from '../any.js';
 import { reword } from '../local-reply.js';
 import { inboundAccess, selfAccess } from '../rbac-matcher.js';
 import type { FilterContext, FilterModule } from './module.js';
-
-const GRPC = new Set(['grpc', 'grpcs']);
 
 /** Which rule it was is nobody's business. */
 const DENIED = 'access control policy has denied access';
@@ -40,7 +39,7 @@ export const rbacFilter: FilterModule = {
 function accessMatcher({ instance, settings, direction, listener }: FilterContext): Matcher | undefined {
   const { accessControl } = settings.spec;
   if (direction !== 'inbound' || !accessControl) return undefined;
-  const isGrpc = GRPC.has(instance.appProtocol);
+  const isGrpc = isGrpcApp(instance);
   const policy = accessPolicy(accessControl, isGrpc ? 'grpc' : 'http');
   if (!policy) return undefined;
   if (listener === LISTENERS.self) return isGrpc ? selfAccess(policy) : undefined;
