@@ -71,7 +71,9 @@ function sortOut(outcomes: readonly Outcome[]): { entries: Entry[]; refused: Ref
     else {
       const { entry } = outcome;
       const first = byId.get(idOf(entry));
-      if (!first) byId.set(idOf(entry), entry);
+      // The same document again: its directory is a --resources-path, and it is a --config. It counts where it stands last.
+      if (first?.source === entry.source) byId.delete(idOf(entry));
+      if (!first || first.source === entry.source) byId.set(idOf(entry), entry);
       else {
         const problem = `metadata.name: ${entry.kind} ${entry.name} is already defined in ${first.source}; rename or remove one`;
         refused.push({

@@ -317,6 +317,15 @@ describe('Configuration files', () => {
   const loadConfigs = (env: NodeJS.ProcessEnv = {}) =>
     loadResourceSet({ resourcesPaths: [], configPaths: [join(dir, '1.yaml'), join(dir, '2.yaml')] }, undefined, env);
 
+  it('may stand in a --resources-path and be a --config as well: its place among those counts', async () => {
+    write('1.yaml', config('mesh: { provider: istio, mtls: defer }'));
+    write('2.yaml', config('mesh: { provider: linkerd, mtls: defer }'));
+    const [one, two] = [join(dir, '1.yaml'), join(dir, '2.yaml')];
+    const { set, problems } = await loadResourceSet({ resourcesPaths: [dir], configPaths: [two, one] }, undefined, {});
+    expect(problems).toEqual([]);
+    expect(set.configurations.map(({ source }) => source)).toEqual([`${two} document 1`, `${one} document 1`]);
+  });
+
   it('are filled from the environment and come in the order of the flags, without defaults that would hide earlier ones', async () => {
     write('1.yaml', config(`tracing: { samplingRate: "\${RATE}", otel: { endpointAddress: $HOST:4317, isSecure: } }`));
     write('2.yaml', config('mesh: { provider: istio, mtls: defer }'));
