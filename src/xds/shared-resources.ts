@@ -71,7 +71,8 @@ export function createSharedBuilder(): SharedBuilder {
     const external = externalServices(view);
     // As in Dapr, an external service hides an app of the same name.
     const routes = [...known.routes, ...external.routes];
-    const inputs = [...routes, ...[...types].flat()];
+    const { notSent } = view;
+    const inputs = [...routes, ...[...types].flat(), ...(notSent ? [JSON.stringify(notSent)] : [])];
     const sameRoutes = last !== undefined && sameItems(last.inputs, inputs);
     return {
       view,
@@ -81,7 +82,7 @@ export function createSharedBuilder(): SharedBuilder {
       clusters: stable(last?.clusters, named([...known.clusters, ...hosted.map((type) => type.cluster), ...external.clusters])),
       endpoints: stable(last?.endpoints, named([...known.endpoints, ...hosted.map((type) => type.endpoints)])),
       inputs,
-      routes: sameRoutes ? last.routes : stable(last?.routes, named([outboundRoutes(routes, types)])),
+      routes: sameRoutes ? last.routes : stable(last?.routes, named([outboundRoutes(routes, types, notSent)])),
     };
   }
 }

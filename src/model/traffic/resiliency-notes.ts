@@ -1,4 +1,5 @@
 import { resiliencySpec } from '../resources/kinds/resiliency.js';
+import { builtInNotes } from './built-in-retries.js';
 import type { Policy } from './document.js';
 import { breakerRule, defaultPolicies, millis, type Policies } from './resiliency.js';
 import { failureShareOf } from './trip.js';
@@ -18,11 +19,7 @@ export function resiliencyNotes({ spec: written }: Policy): readonly string[] {
     });
   const actors = Object.entries(targets?.actors ?? {});
   return [
-    ...Object.keys(policies?.retries ?? {})
-      .filter((name) => name.startsWith('DaprBuiltIn'))
-      .map(
-        (name) => `policies.retries.${name}: built-in retries cannot be overridden; name the target, or use DefaultRetryPolicy`,
-      ),
+    ...builtInNotes(policies),
     ...Object.entries(targets?.apps ?? {}).flatMap(([app, names]) => undefinedNames(`targets.apps.${app}`, names)),
     ...actors.flatMap(([type, names]) => undefinedNames(`targets.actors.${type}`, names)),
     ...Object.entries(targets?.components ?? {}).flatMap(([component, { outbound, inbound }]) => [

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { parseGoDuration } from '../../lib/duration.js';
 import { resiliencySpec } from '../resources/kinds/resiliency.js';
+import { type BuiltInRetries, builtInRetries, type RetryTimes } from './built-in-retries.js';
 import type { Policy } from './document.js';
 import type { CodeRange, RetryRule } from './route.js';
 import { consecutiveFailuresOf, DEFAULT_TRIP, type FailureShare, failureShareOf } from './trip.js';
@@ -22,6 +23,8 @@ export interface TargetResiliency {
   readonly timeoutMs: number;
   /** Undefined: only what never reached the target is tried again. */
   readonly retry?: RetryRule | undefined;
+  /** Of what never reached the target, when that is said by itself; `retry` counts before it. */
+  readonly notSent?: RetryTimes | undefined;
   readonly breaker?: CircuitBreakerRule | undefined;
 }
 
@@ -29,6 +32,7 @@ export interface ResiliencyRules {
   /** Undefined: nothing is said about the app. `<app>.<namespace>` as a target is meant before `<app>`. */
   app(target: { readonly namespace: string; readonly appId: string }): TargetResiliency | undefined;
   actor(type: string): TargetResiliency | undefined;
+  readonly builtIn: BuiltInRetries;
 }
 
 type Spec = z.infer<typeof resiliencySpec>;
@@ -43,6 +47,7 @@ export type PolicyNames = {
 /** @param documents Resiliency policies; of two with one entry the later one counts, as in Dapr */
 export function resiliencyRules(documents: readonly Policy[]): ResiliencyRules {
   const { policies, targets } = mergedSpec(documents);
+  const builtIn = builtInRetries(policies, retryRule);
   const resolve = (named: PolicyNames | undefined, kind: 'App' | 'Actor') => {
     const names = named ?? defaultNames(policies, kind);
     // The breaker of actors is their owner's (actor-resiliency.ts).
@@ -50,7 +55,11 @@ export function resiliencyRules(documents: readonly Policy[]): ResiliencyRules {
   };
   return {
     app: ({ namespace, appId }) => resolve(targets.apps?.[`${appId}.${namespace}`] ?? targets.apps?.[appId], 'App'),
-    actor: (type) => resolve(targets.actors?.[type], 'Actor'),
+    actor: (type) => {
+      const own = resolve(targets.actors?.[type], 'Actor');
+      return builtIn.actor ? { timeoutMs: 0, ...own, notSent: builtIn.actor } : own;
+    },
+    builtIn,
   };
 }
 

@@ -1,5 +1,6 @@
 import { type ExternalEndpoint, externalEndpoint } from '../external/endpoint.js';
 import { type BackendPolicy, backendPolicies } from './backend-policy.js';
+import type { RetryTimes } from './built-in-retries.js';
 import { type Attachment, type Policy, ROUTE_KINDS, readRouteDocument } from './document.js';
 import { byRank } from './rank.js';
 import { resiliencyRules, type TargetResiliency } from './resiliency.js';
@@ -12,6 +13,8 @@ export interface AppTraffic {
   /** A call that no rule of its kind matches is refused (GAMMA); without rules it goes to the app. */
   readonly unmatched: { readonly http: 'refuse' | 'app'; readonly grpc: 'refuse' | 'app' };
   readonly resiliency?: TargetResiliency | undefined;
+  /** Dapr's built-in retries, where a policy of their name says otherwise. */
+  readonly notSent?: RetryTimes | undefined;
 }
 
 /** All that steers the calls of some callers in one namespace. Immutable: another content is another view. */
@@ -26,6 +29,8 @@ export interface TrafficView {
   /** @returns where rules for `target` send calls, each place once */
   backends(traffic: AppTraffic | undefined): readonly AppRef[];
   actor(type: string): TargetResiliency | undefined;
+  /** Of calls by name that never reached their app; undefined: nothing is said. */
+  readonly notSent: RetryTimes | undefined;
   backendPolicy(target: { readonly namespace: string; readonly appId: string }): BackendPolicy | undefined;
   /** Services outside of the mesh that these callers may reach. */
   readonly externals: readonly ExternalEndpoint[];
@@ -62,12 +67,13 @@ export function trafficView(policies: readonly Policy[], namespace: string): Tra
     .filter((it) => isFor(it, namespace));
   attachments.sort(byAge);
   const resiliency = resiliencyRules(policies.filter(({ kind }) => kind === 'Resiliency'));
+  const notSent = resiliency.builtIn.service;
   const backend = backendPolicies(policies.filter(({ kind }) => kind === 'BackendTrafficPolicy'));
   const known = new Map<string, AppTraffic | undefined>();
   const trafficOf = (target: { readonly namespace: string; readonly appId: string }) => {
     const routes = appRoutesOf(attachments, target);
     const rules = resiliency.app(target);
-    return routes || rules ? { ...(routes ?? NO_ROUTES), resiliency: rules } : undefined;
+    return routes || rules ? { ...(routes ?? NO_ROUTES), resiliency: rules, notSent } : undefined;
   };
   const parents = new Map(
     attachments.map(({ parent }) => inNamespace(parent, namespace)).map((parent) => [refKey(parent), parent]),
@@ -88,6 +94,7 @@ export function trafficView(policies: readonly Policy[], namespace: string): Tra
       return [...new Map(places.map((place) => [refKey(place), place])).values()];
     },
     actor: (type) => resiliency.actor(type),
+    notSent,
     backendPolicy: backend,
     externals: policies.filter(({ kind }) => kind === 'HTTPEndpoint').map(externalEndpoint),
   };

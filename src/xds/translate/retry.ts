@@ -1,5 +1,6 @@
 import { RetryPolicy } from '../../gen/envoy/config/route/v3/route_components.js';
 import { HEADERS } from '../../model/names.js';
+import type { RetryTimes } from '../../model/traffic/built-in-retries.js';
 import { messageTypes, pack } from './any.js';
 import { duration } from './values.js';
 
@@ -22,6 +23,18 @@ export const connectionRetry: RetryPolicy = RetryPolicy.fromPartial({
   hostSelectionRetryMaxAttempts: 3,
   retryBackOff: { baseInterval: duration(25), maxInterval: duration(250) },
 });
+
+const MAX_WAIT_MS = 3_600_000;
+
+/** Envoy draws each wait from 0 to twice the interval's mean, so that the mean is what the rule says. */
+export const backOff = ({ waitMs, maxWaitMs }: Pick<RetryTimes, 'waitMs' | 'maxWaitMs'>) => {
+  const base = Math.min(MAX_WAIT_MS, Math.max(1, 2 * waitMs));
+  return { baseInterval: duration(base), maxInterval: duration(Math.min(MAX_WAIT_MS, Math.max(base, 2 * maxWaitMs))) };
+};
+
+/** @returns {@link connectionRetry} as often and when somebody says */
+export const notSentRetry = (times: RetryTimes | undefined): RetryPolicy =>
+  times ? { ...connectionRetry, numRetries: times.retries, retryBackOff: backOff(times) } : connectionRetry;
 
 /**
  * Tries an actor's owner again, about 1.5 seconds long: a host that is not (or no more) the owner says so by a header and has not run

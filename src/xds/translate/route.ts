@@ -5,12 +5,13 @@ import type { Matcher, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/mat
 import { type Instance, isGrpcApp } from '../../model/instance.js';
 import type { WithMetrics } from '../../model/metrics/spec.js';
 import { HEADERS, LOCAL_APP_CLUSTER, ROUTES, SERVICE_HTTP_CLUSTER, TO_SELF } from '../../model/names.js';
+import type { RetryTimes } from '../../model/traffic/built-in-retries.js';
 import type { Resource } from '../resource.js';
 import { messageTypes } from './any.js';
 import { FORWARDED } from './early-headers.js';
 import { act, byPrefix, byValue, whenHeaders } from './matcher.js';
 import { makeResource } from './resource.js';
-import { connectionRetry } from './retry.js';
+import { notSentRetry } from './retry.js';
 import {
   API_HEADERS,
   type AppTarget,
@@ -67,9 +68,14 @@ export function appRoutes(target: AppTarget, namespace: string, make: RouteMaker
 
 /**
  * @param actors the routes of each actor type
+ * @param notSent how often and when what never reached an app is tried again, if somebody says so
  * @returns the one table for everything that apps of a namespace call; the same for every node there that has the same policies
  */
-export function outboundRoutes(apps: Iterable<AppRoutes>, actors: ReadonlyMap<string, Any>): Resource {
+export function outboundRoutes(
+  apps: Iterable<AppRoutes>,
+  actors: ReadonlyMap<string, Any>,
+  notSent?: RetryTimes | undefined,
+): Resource {
   const paths = new Map<string, Matcher_OnMatch>(API_VERSIONS.map((prefix) => [prefix, act(serviceHttpRoute)]));
   for (const prefix of API_GRPC) paths.set(prefix, act(serviceGrpcRoute));
   const appIds = new Map<string, Matcher_OnMatch>();
@@ -81,7 +87,7 @@ export function outboundRoutes(apps: Iterable<AppRoutes>, actors: ReadonlyMap<st
   }
   for (const [type, routes] of actors) paths.set(actorPrefix(type), act(routes));
   const byPath = byPrefix(':path', paths, byHeaders(appIds, basicAuth));
-  return makeRoutes(ROUTES.outbound, { matcher: byPath, routes: [] });
+  return makeRoutes(ROUTES.outbound, { matcher: byPath, routes: [], notSent });
 }
 
 /** As the type stands in a normalised path. */
@@ -150,6 +156,7 @@ interface Table {
   readonly routes: readonly Route[];
   readonly matcher?: Matcher;
   readonly virtualClusters?: VirtualCluster[];
+  readonly notSent?: RetryTimes | undefined;
 }
 
 function makeRoutes(name: string, table: Table): Resource {
@@ -162,7 +169,7 @@ function makeRoutes(name: string, table: Table): Resource {
         routes: [...table.routes],
         virtualClusters: table.virtualClusters ?? [],
         // An inbound table has one upstream of each kind, on this host: there is nobody else to try.
-        retryPolicy: table.matcher ? connectionRetry : undefined,
+        retryPolicy: table.matcher ? notSentRetry(table.notSent) : undefined,
       },
     ],
   });

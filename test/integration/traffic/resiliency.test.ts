@@ -1,8 +1,10 @@
 import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import type { Instance } from '../../../src/model/instance.js';
 import { createRig, type EnvoyRig, echo, type RigSidecar } from '../../support/envoy-rig.js';
 import { eventually } from '../../support/eventually.js';
 import { call, rawCall } from '../../support/http-call.js';
+import { freePort } from '../../support/ports.js';
 
 /** Real Envoys under a Resiliency: how often the app sees a call, how long one try may take, and when no more are sent. */
 
@@ -302,4 +304,38 @@ spec:
   const overflow = many.filter(({ body }) => body.includes('overflow') || body.includes('reset reason'));
   expect(many.every(({ status }) => status === 200 || status === 500)).toBe(true);
   expect(overflow.length).toBeGreaterThan(0);
+});
+
+it('makes Dapr’s built-in retries as a policy of their name says, of calls and of actors, and no longer than it says', async () => {
+  const port = await freePort();
+  const dead = { ...caller.instance, appId: 'gone', instanceId: 'dead', inboundPort: port };
+  const hosts = [{ instanceId: 'dead', appId: 'gone', address: '127.0.0.1', port }];
+  const place = (generation: number) => ({
+    instances: (all: readonly Instance[]) => [...all.filter(({ appId }) => appId !== 'gone'), dead],
+    placements: [{ namespace: 'default', actorType: 'Gone', generation, hosts }],
+  });
+  const retries = async (cluster: string) => {
+    const { body } = await caller.envoy.admin.call('GET', `/stats?filter=${encodeURIComponent(`${cluster}.upstream_rq_retry$`)}`);
+    return Number(/: (\d+)/.exec(body)?.[1] ?? 0);
+  };
+  const made = async (path: string, cluster: string) => {
+    const before = await retries(cluster);
+    expect((await call(`${caller.api}${path}`, { method: 'PUT' })).status).toBe(500);
+    return (await retries(cluster)) - before;
+  };
+  const both = async () => [
+    await made('/v1.0/invoke/gone/method/a', 'app\\|default\\|gone'),
+    await made('/v1.0/actors/Gone/1/method/a', 'actor\\|default\\|Gone'),
+  ];
+  await rig.update({ ...place(1), resources: '' });
+  expect(await both()).toEqual([3, 8]);
+  const policies =
+    '{ timeouts: { long: 30s }, retries: { DaprBuiltInServiceRetries: { duration: 5ms, maxRetries: 6 }, DaprBuiltInActorRetries: { duration: 5ms, maxRetries: 11 } } }';
+  await resiliency(policies, '{}');
+  expect(await both()).toEqual([6, 11]);
+  // A target with a timeout alone is no other case; one with a retry is.
+  await resiliency(policies, '{ apps: { gone: { timeout: long } } }');
+  expect(await both()).toEqual([6, 11]);
+  await rig.update({ resources: '' });
+  expect(await both()).toEqual([3, 8]);
 });

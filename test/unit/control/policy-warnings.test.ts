@@ -9,7 +9,7 @@ apiVersion: dapr.io/v1alpha1
 kind: Resiliency
 metadata: { name: all }
 spec:
-  policies: { retries: { DaprBuiltInServiceRetries: { maxRetries: 5 } }, circuitBreakers: { c: { trip: "${trip}" } } }
+  policies: { retries: { DaprBuiltInServiceRetries: { maxRetries: 1 } }, circuitBreakers: { c: { trip: "${trip}" } } }
   targets: { apps: { orders: { circuitBreaker: c } } }
 `;
 
@@ -22,7 +22,7 @@ it('logs what of a Resiliency is not in force, once for each version of the docu
   warn(modelOf(instances, [], first));
   warn(modelOf([...instances], [], first));
   expect(lines).toEqual([
-    expect.stringContaining('policies.retries.DaprBuiltInServiceRetries: built-in retries cannot be overridden'),
+    expect.stringContaining('policies.retries.DaprBuiltInServiceRetries: makes 3 retries'),
     expect.stringContaining('targets.apps.orders.circuitBreaker: c is not in force'),
   ]);
   warn(modelOf(instances, [], await resourcesOf(RESILIENCY('consecutiveFailures > 5'))));

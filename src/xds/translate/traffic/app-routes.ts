@@ -118,6 +118,7 @@ function oneRoute(route: AppRoute, app: SteeredApp, { form, more, retry, attempt
     hash: hashOf(weighted, app),
     retry,
     attemptMs,
+    notSent: app.traffic.notSent,
   };
   return {
     ...baseRoute,

@@ -1,21 +1,22 @@
 import { HeaderMatcher, type RetryPolicy } from '../../../gen/envoy/config/route/v3/route_components.js';
+import type { RetryTimes } from '../../../model/traffic/built-in-retries.js';
 import type { CodeRange, RetryRule } from '../../../model/traffic/route.js';
-import { connectionRetry, NOT_SENT } from '../retry.js';
+import { backOff, connectionRetry, NOT_SENT, notSentRetry } from '../retry.js';
 import { duration } from '../values.js';
 
 /** A retry, as it stands in a rule, and the time that one try has, milliseconds (0: as long as it likes). */
 export interface Attempts {
   readonly retry: RetryRule | undefined;
   readonly attemptMs: number;
+  /** Of what never reached the app, if there is no `retry`. */
+  readonly notSent: RetryTimes | undefined;
 }
 
-const MAX_WAIT_MS = 3_600_000;
-
 /** @returns the retry policy of a route; undefined: that of the whole table, which tries again what never reached the app */
-export function retryPolicy({ retry, attemptMs }: Attempts): RetryPolicy | undefined {
+export function retryPolicy({ retry, attemptMs, notSent }: Attempts): RetryPolicy | undefined {
   if (!retry && attemptMs === 0) return undefined;
   const perTryTimeout = attemptMs > 0 ? duration(attemptMs) : undefined;
-  return { ...(retry ? fromRule(retry) : connectionRetry), perTryTimeout };
+  return { ...(retry ? fromRule(retry) : notSentRetry(notSent)), perTryTimeout };
 }
 
 function fromRule(rule: RetryRule): RetryPolicy {
@@ -25,12 +26,6 @@ function fromRule(rule: RetryRule): RetryPolicy {
   const retryOn = `${NOT_SENT},reset${retriableHeaders.length > 0 ? ',retriable-headers' : ''}`;
   return { ...connectionRetry, retryOn, numRetries: rule.retries, retriableHeaders, retryBackOff: backOff(rule) };
 }
-
-/** Envoy draws each wait from 0 to twice the interval's mean, so that the mean is what the rule says. */
-export const backOff = ({ waitMs, maxWaitMs }: Pick<RetryRule, 'waitMs' | 'maxWaitMs'>) => {
-  const base = Math.min(MAX_WAIT_MS, Math.max(1, 2 * waitMs));
-  return { baseInterval: duration(base), maxInterval: duration(Math.min(MAX_WAIT_MS, Math.max(base, 2 * maxWaitMs))) };
-};
 
 /** Statuses as headers, since a list of statuses would name 200 of them one by one; gRPC's as far as no message came before them. */
 export const failures = ({ statuses, grpcCodes }: Pick<RetryRule, 'statuses' | 'grpcCodes'>): HeaderMatcher[] => [

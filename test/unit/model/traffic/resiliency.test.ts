@@ -164,3 +164,51 @@ describe('the notes on a Resiliency', () => {
     ]);
   });
 });
+
+describe('built-in retries', () => {
+  const builtIn = async (name: string, policy: string) => {
+    const { policies } = await resourcesOf(doc(`{ retries: { ${name}: ${policy} } }`));
+    return { ...resiliencyRules(policies).builtIn, notes: policies.flatMap(resiliencyNotes) };
+  };
+  const SERVICE = 'DaprBuiltInServiceRetries';
+
+  it.each([
+    [SERVICE, '{ maxRetries: 7, duration: 200ms }', { service: { retries: 7, waitMs: 200, maxWaitMs: 200 }, notes: [] }],
+    [SERVICE, '{ duration: 2s }', { service: { retries: 3, waitMs: 2000, maxWaitMs: 2000 }, notes: [] }],
+    [
+      'DaprBuiltInActorRetries',
+      '{ policy: exponential, maxInterval: 9s, maxRetries: 4 }',
+      { actor: { retries: 4, waitMs: 500, maxWaitMs: 9000 }, notes: [] },
+    ],
+  ])('%s %s', async (name, policy, expected) => expect(await builtIn(name, policy)).toEqual(expected));
+
+  it.each([
+    [SERVICE, '{ maxRetries: 0 }', 'makes 3 retries, the least there can be'],
+    [SERVICE, '{ maxRetries: -1 }', 'makes 3 retries, the least there can be'],
+    [SERVICE, '{ maxRetries: 3, matching: { httpStatusCodes: "503" } }', 'matching means nothing'],
+    ['DaprBuiltInActorNotFoundRetries', '{ maxRetries: 9 }', 'cannot be overridden, as in Dapr'],
+    ['DaprBuiltInActorReminderRetries', '{ maxRetries: 9 }', 'has no effect'],
+    ['DaprBuiltInInitializationRetries', '{ maxRetries: 9 }', 'has no effect'],
+    ['DaprBuiltInServiceRetry', '{ maxRetries: 9 }', 'is none of the built-in retries'],
+  ])('%s %s: %s', async (name, policy, why) => {
+    const { service, notes } = await builtIn(name, policy);
+    expect(service?.retries ?? 3).toBe(3);
+    expect(notes).toEqual([expect.stringContaining(`policies.retries.${name}: ${why}`)]);
+  });
+
+  it('of an actor type go with what else is said about it', async () => {
+    const { policies } = await resourcesOf(
+      doc(
+        '{ timeouts: { t: 1s }, retries: { DaprBuiltInActorRetries: { maxRetries: 9, duration: 1s } } }',
+        '{ actors: { Cart: { timeout: t } } }',
+      ),
+    );
+    const notSent = { retries: 9, waitMs: 1000, maxWaitMs: 1000 };
+    const { actor, app } = resiliencyRules(policies);
+    expect([actor('Cart'), actor('Other')]).toEqual([
+      { timeoutMs: 1000, notSent },
+      { timeoutMs: 0, notSent },
+    ]);
+    expect(app(orders)).toBeUndefined();
+  });
+});
