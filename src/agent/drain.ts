@@ -1,6 +1,8 @@
+import { sleep } from '../lib/async.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { AttachClient } from './attach-client.js';
 import type { Door } from './door/listen.js';
+import { SPAN_FLUSH_MS } from './envoy/bootstrap.js';
 import type { Envoy } from './envoy/process.js';
 import type { FilterService } from './filter-service.js';
 
@@ -9,6 +11,8 @@ export interface DrainParts {
   readonly service: FilterService;
   readonly doors: Door;
   readonly envoy: Envoy;
+  /** Whether Envoy may hold spans. */
+  readonly traced: () => boolean;
   readonly logger: Logger;
   /** `--dapr-graceful-shutdown-seconds` in milliseconds. */
   readonly graceMs: number;
@@ -19,11 +23,14 @@ const WITHDRAW_MS = 3200;
 /** What servers get even when the grace is used up: answers on their way still go out. */
 const LAST_MS = 100;
 
+/** Until Envoy has handed over the spans of the last requests: it does so when it next looks, and then they are on their way. */
+const SPANS_MS = SPAN_FLUSH_MS + 100;
+
 /**
  * The graceful stop. Out of the registry first: once no proxy has this instance as an endpoint, nobody sends anything new, and what is
  * under way ends. Envoy last but one, since it carries those requests.
  */
-export async function drainSidecar({ attach, service, doors, envoy, logger, graceMs }: DrainParts): Promise<void> {
+export async function drainSidecar({ attach, service, doors, envoy, traced, logger, graceMs }: DrainParts): Promise<void> {
   logger.info('stopping: leaving the registry');
   const startedAt = performance.now();
   await attach.withdraw(WITHDRAW_MS);
@@ -32,7 +39,7 @@ export async function drainSidecar({ attach, service, doors, envoy, logger, grac
   const left = () => Math.max(end - performance.now(), LAST_MS);
   doors.refuse();
   await Promise.all([service.quiesce(graceMs), envoy.drain(graceMs)]);
-  await service.closeServers(left());
+  await Promise.all([service.closeServers(left()), traced() ? sleep(SPANS_MS) : undefined]);
   doors.close();
   attach.close();
   await Promise.all([envoy.stop(), service.close()]);

@@ -166,10 +166,11 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   health.set('configuration', undefined);
   void followApp(started).catch(failed.reject);
 
+  const traced = () => tracing.tracer() !== undefined;
   let draining: Promise<void> | undefined;
   const drain = async () => {
     running.abort();
-    await parts.drainSidecar({ attach, service, doors, envoy, logger, graceMs: options.gracefulShutdownSeconds * 1000 });
+    await parts.drainSidecar({ attach, service, doors, envoy, traced, logger, graceMs: options.gracefulShutdownSeconds * 1000 });
     await undo.run();
   };
   return {

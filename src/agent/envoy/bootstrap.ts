@@ -28,6 +28,9 @@ const ADS_BACKOFF = { base_interval: '0.1s', max_interval: '2s' };
 /** A safety net far above what one app does; without it a flood of connections ends in the kernel's OOM killer. */
 const MAX_CONNECTIONS = 50_000;
 
+/** How long Envoy keeps a span at most, and so what a stop must wait for. A look five times a second costs nothing that can be measured. */
+export const SPAN_FLUSH_MS = 200;
+
 /** Envoy's own bound of 100 instructions is less than `/[a-z]{1,100}`; how large an expression may be is checked when a route is read. */
 const RUNTIME = {
   // nghttp2, Envoy's own choice, ends a connection whose calls are given up faster than 33 a second, and knows no other number.
@@ -38,7 +41,7 @@ const RUNTIME = {
   'overload.premature_reset_total_stream_count': 4 * MAX_CALLS_A_CONNECTION,
   // Spans go to the sidecar in few requests, and soon; Envoy's own numbers are 5 and 5 s.
   'tracing.opentelemetry.min_flush_spans': 100,
-  'tracing.opentelemetry.flush_interval_ms': 1000,
+  'tracing.opentelemetry.flush_interval_ms': SPAN_FLUSH_MS,
 };
 
 /**

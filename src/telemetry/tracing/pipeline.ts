@@ -39,7 +39,7 @@ export async function createPipeline(
     collectors.map(async (collector) => {
       const exportTimeoutMillis = collector.kind === 'stdout' ? DELAY_MS : collector.timeoutMs;
       const limits = { maxQueueSize: QUEUE, maxExportBatchSize: BATCH, scheduledDelayMillis: DELAY_MS, exportTimeoutMillis };
-      return new BatchSpanProcessor(await exporterFor(collector), limits);
+      return new BatchSpanProcessor(await exporterFor(collector, logger), limits);
     }),
   );
   // Who is recorded is decided before a span is made, so that those who are not cost nothing.
