@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import {
   type handleBidiStreamingCall,
@@ -12,6 +11,7 @@ import {
 } from '@grpc/grpc-js';
 import { AppError } from '../../errors.js';
 import { DaprService } from '../../gen/dapr/proto/runtime/v1/dapr.js';
+import { sameSecret } from '../../lib/same-secret.js';
 import type { ApiBlock } from '../../model/access/api-rules.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { type CallError, toCallError, unauthorized } from './errors.js';
@@ -124,8 +124,7 @@ function tokenCheck(token: string | undefined): TokenCheck {
     const [sent] = metadata.get(TOKEN);
     metadata.remove(TOKEN);
     if (typeof sent !== 'string') return false;
-    const given = Buffer.from(sent);
-    return given.length === expected.length && timingSafeEqual(given, expected);
+    return sameSecret(Buffer.from(sent), expected);
   };
 }
 

@@ -1,9 +1,9 @@
-import { timingSafeEqual } from 'node:crypto';
 import http from 'node:http';
 import type { ListenOptions, Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { AppError } from '../../errors.js';
 import { isDoor } from '../../lib/door-mark.js';
+import { sameSecret } from '../../lib/same-secret.js';
 import type { ApiBlock } from '../../model/access/api-rules.js';
 import type { Logger } from '../../telemetry/logger.js';
 import { hasBody, readBody } from './body.js';
@@ -205,8 +205,7 @@ function tokenCheck(token: string): (request: http.IncomingMessage) => boolean {
     if (sent !== undefined) delete request.headers[TOKEN_HEADER];
     if (request.method === 'GET' && WITHOUT_TOKEN.test(request.url ?? '')) return true;
     if (typeof sent !== 'string') return false;
-    const given = Buffer.from(sent, 'latin1');
-    return given.length === expected.length && timingSafeEqual(given, expected);
+    return sameSecret(Buffer.from(sent, 'latin1'), expected);
   };
 }
 

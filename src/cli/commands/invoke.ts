@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors.js';
+import { httpVerb, methodPath } from '../api-path.js';
 import { controlPlaneOption, withExamples } from '../args.js';
 import { findApp } from '../control-plane-client.js';
 import { callSidecar, contentTypeOf, type PayloadFlags, readPayload } from '../sidecar-call.js';
@@ -30,13 +31,14 @@ export function define(command: Command): void {
 async function invoke({ appId, method, verb, controlPlaneAddress, ...payload }: Flags): Promise<void> {
   const { line } = processTerminal();
   const body = readPayload(payload);
-  const upper = verb.toUpperCase();
+  const path = methodPath(method);
+  const upper = httpVerb(verb);
   if (body !== undefined && (upper === 'GET' || upper === 'HEAD'))
     throw new UsageError(`--verb ${verb} takes no --data; use POST, PUT, PATCH or DELETE`);
   const { httpPort } = await findApp(controlPlaneAddress, appId, '--app-id');
   const answer = await callSidecar({
     httpPort,
-    path: `/v1.0/invoke/${encodeURIComponent(appId)}/method/${method.replace(/^\//, '')}`,
+    path: `/v1.0/invoke/${encodeURIComponent(appId)}/method/${path}`,
     verb: upper,
     body,
     headers: body && { 'content-type': contentTypeOf(body) },

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { UsageError } from '../../errors.js';
+import { nameParts } from '../api-path.js';
 import { controlPlaneOption, withExamples } from '../args.js';
 import { findApp } from '../control-plane-client.js';
 import { callSidecar, contentTypeOf, type PayloadFlags, readPayload } from '../sidecar-call.js';
@@ -33,14 +34,14 @@ export function define(command: Command): void {
 
 async function publish(flags: Flags): Promise<void> {
   const { publishAppId, pubsub, topic, metadata, controlPlaneAddress } = flags;
+  // A topic may hold slashes: Dapr takes the rest of the path for the topic.
+  const where = `${nameParts('--pubsub', pubsub)}/${nameParts('--topic', ...topic.split('/'))}`;
   const body = readPayload(flags) ?? Buffer.alloc(0);
   const query = new URLSearchParams(metadataPairs(metadata)).toString();
   const { httpPort } = await findApp(controlPlaneAddress, publishAppId, '--publish-app-id');
-  // A topic may hold slashes: Dapr takes the rest of the path for the topic.
-  const topicPath = topic.split('/').map(encodeURIComponent).join('/');
   const answer = await callSidecar({
     httpPort,
-    path: `/v1.0/publish/${encodeURIComponent(pubsub)}/${topicPath}${query && `?${query}`}`,
+    path: `/v1.0/publish/${where}${query && `?${query}`}`,
     verb: 'POST',
     body,
     headers: { 'content-type': publishType(body) },

@@ -1,4 +1,5 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
+import { sameSecret } from '../../lib/same-secret.js';
 
 /** What a bootstrap credential proves. `*`: any, for the same user on the same machine. */
 export interface Claim {
@@ -25,7 +26,7 @@ export function verifyJoinToken(key: Buffer, token: string, nowMs: number): Clai
     return 'not a join token (weft token create makes one)';
   const wanted = mac(key, payload);
   const got = Buffer.from(given, 'base64url');
-  if (got.length !== wanted.length || !timingSafeEqual(got, wanted)) return 'the join token was not made by this control plane';
+  if (!sameSecret(got, wanted)) return 'the join token was not made by this control plane';
   const { ns, app, exp } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8')) as {
     ns: string;
     app: string;
