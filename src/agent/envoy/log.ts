@@ -71,5 +71,7 @@ function entryOf(line: string): Entry | undefined {
   if (level === 'debug' && text.startsWith('  ')) return undefined;
   // We know: src/agent/local-secrets.ts.
   if (text.includes('extensions.filters.http.api_key_auth.v3') && text.includes('work-in-progress')) return undefined;
+  // Its sidecar said so, and why: src/agent/identity/sds-server.ts.
+  if (text.includes('Unexpected SDS secret (expecting external|')) return undefined;
   return { level, text, fields: { envoy: name } };
 }

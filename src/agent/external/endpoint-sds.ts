@@ -6,15 +6,14 @@ import type { SecretSource } from '../identity/sds-server.js';
 export const endpointSecretSource = (secrets: EndpointSecrets): SecretSource => ({
   find(name) {
     const served = secrets.get(name);
-    const secret = served && secretOf(name, served);
-    return secret && { secret, version: String(served.version) };
+    return served && { secret: secretOf(name, served), version: String(served.version) };
   },
   onChange: (listener) => secrets.onChange(listener),
 });
 
 /**
  * A header's value that cannot be read is told as an empty one: Envoy then refuses calls at once and waits for nothing. There is no such
- * thing for certificates, so Envoy waits a while for them, and refuses calls then.
+ * thing for certificates: Envoy is told that there is none, and opens no connection.
  */
 function secretOf(name: string, { kind, value }: ServedSecret): Secret | undefined {
   switch (value?.kind) {

@@ -107,7 +107,8 @@ export const celFilter = (expression: string): AccessLogFilter => ({
   },
 });
 
-const bodyFormat = (body: Rewording['body']): SubstitutionFormatString =>
+/** @returns the body of an answer. Text is sent as it is, an object as JSON; `%…%` are Envoy's substitutions */
+export const bodyFormat = (body: Rewording['body']): SubstitutionFormatString =>
   SubstitutionFormatString.fromPartial({
     format:
       typeof body === 'string'

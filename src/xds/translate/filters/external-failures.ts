@@ -1,4 +1,5 @@
-import { byDetails, celFilter, directInvokeFailed } from '../local-reply.js';
+import { ResponseMapper } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
+import { bodyFormat, byDetails, celFilter, directInvokeFailed } from '../local-reply.js';
 import type { FilterModule } from './module.js';
 
 /** Their calls carry no header of ours, so the cluster tells that it was one. */
@@ -19,9 +20,23 @@ const withoutSecret = byDetails({
   },
 });
 
+/** As Envoy puts it when it has a TLS configuration without its certificates. */
+const NOT_SUPPLIED =
+  "has(upstream.transport_failure_reason) && upstream.transport_failure_reason.contains('not supplied by SDS')";
+const withoutCertificate = ResponseMapper.fromPartial({
+  filter: celFilter(`${IS_EXTERNAL} && ${NOT_SUPPLIED}`),
+  statusCode: 500,
+  bodyFormatOverride: bodyFormat({
+    errorCode: 'ERR_DIRECT_INVOKE',
+    message: `failed to invoke, id: ${NAME}, err: a certificate of its clientTLS cannot be read; see weft routes`,
+  }),
+});
+
 /** No filter, but the words for calls of external services that failed. */
 export const externalFailures: FilterModule = {
   chain: () => undefined,
   replies: ({ direction, settings }) =>
-    direction === 'api' && settings.callsOut ? [withoutSecret, directInvokeFailed(celFilter(IS_EXTERNAL), NAME)] : [],
+    direction === 'api' && settings.callsOut
+      ? [withoutSecret, withoutCertificate, directInvokeFailed(celFilter(IS_EXTERNAL), NAME)]
+      : [],
 };

@@ -20,6 +20,15 @@ it('gives each line its level, across any split of the bytes', () => {
   ]);
 });
 
+it('leaves out that Envoy did not get a secret which its sidecar has told it is missing', () => {
+  const { logger, lines } = recorder();
+  const log = envoyLog(logger);
+  const refused = (name: string) =>
+    `warning\tmisc\tsds: secret '${name}' config rejected: Unexpected SDS secret (expecting ${name}): \n`;
+  log.push(refused('external||pay|0123|client') + refused('weft-identity'));
+  expect(lines).toHaveLength(1);
+});
+
 it('takes warnings for no news once Envoy is being stopped, and errors for news still', () => {
   const { logger, lines } = recorder();
   let stopping = false;
