@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { deferred } from '../../lib/async.js';
 import type { ControlPlaneAddress } from '../args.js';
 import type { Terminal } from '../terminal.js';
@@ -55,6 +56,8 @@ export async function startRun(plan: RunPlan, options: RunOptions): Promise<Run 
   const { findEnvoy } = await import('../../agent/envoy/binary.js');
   const envoyPath = (await findEnvoy({ env, report: say })).path;
   const background = new AbortController();
+  // Each unit that starts waits on it; Node takes more than ten listeners for a leak.
+  setMaxListeners(0, background.signal);
   signal.addEventListener('abort', () => background.abort(), { once: true });
   const console = createConsoleLog(process.stdout);
   const link = await linkControlPlane({
