@@ -16,7 +16,8 @@ export interface TokenIssuer {
 export const CLIENT_SECRET = 'cl1ent-s3cr3t';
 export const ACCESS_TOKEN = 'access-t0ken';
 
-export async function startTokenIssuer(audience: string): Promise<TokenIssuer> {
+/** @param ownSeconds how long the token is good that a client gets for itself */
+export async function startTokenIssuer(audience: string, ownSeconds = 3600): Promise<TokenIssuer> {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const jwk = { ...createPublicKey(privateKey).export({ format: 'jwk' }), kid: 'one', alg: 'ES256', use: 'sig' };
   const asked: URLSearchParams[] = [];
@@ -29,8 +30,10 @@ export async function startTokenIssuer(audience: string): Promise<TokenIssuer> {
     if (pathname === '/keys') return json(response, { keys: [jwk] });
     if (pathname === '/.well-known/openid-configuration') return json(response, { issuer: url, jwks_uri: `${url}/keys` });
     if (pathname !== '/token') return response.writeHead(404).end();
-    asked.push(new URLSearchParams(await bodyOf(request)));
-    json(response, { access_token: ACCESS_TOKEN, token_type: 'Bearer', expires_in: 3600 });
+    const form = new URLSearchParams(await bodyOf(request));
+    asked.push(form);
+    const seconds = form.get('grant_type') === 'client_credentials' ? ownSeconds : 3600;
+    json(response, { access_token: ACCESS_TOKEN, token_type: 'Bearer', expires_in: seconds });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
