@@ -33,8 +33,6 @@ export const SPAN_FLUSH_MS = 200;
 
 /** Envoy's own bound of 100 instructions is less than `/[a-z]{1,100}`; how large an expression may be is checked when a route is read. */
 const RUNTIME = {
-  // nghttp2, Envoy's own choice, ends a connection whose calls are given up faster than 33 a second, and knows no other number.
-  'envoy.reloadable_features.http2_use_oghttp2': true,
   're2.max_program_size.error_level': 4_294_967_295,
   // A connection with more calls than this, half of them given up at once, is an attacker's (CVE-2023-44487). At Envoy's own 500 it may be that
   // of another sidecar whose apps are impatient; those take a new connection long before (MAX_CALLS_A_CONNECTION).
