@@ -13,6 +13,8 @@ import { wholeNumber } from './options.js';
 export const inMemoryOptions = {
   /** Messages of one consumer group that wait or are under way; more are refused. */
   maxLength: wholeNumber(100_000, 1),
+  /** The same in bytes of data: a queue is memory of this process. */
+  maxBytes: wholeNumber(128 * 1024 * 1024, 1),
   /** Messages that one subscription handles at a time. 1: strictly one after the other. */
   maxInFlight: wholeNumber(1000, 1),
   /** Until a failed message comes again, doubled each time up to `maxRedeliverInterval`. */
@@ -40,9 +42,10 @@ class InMemoryPubSub implements PubSub {
     const groups = this.#topics.get(request.topic);
     if (!groups) return;
     for (const [consumerId, group] of groups) {
-      if (group.isFull)
+      const limit = group.limitFor(request);
+      if (limit)
         throw new Error(
-          `consumer ${consumerId} has ${this.#options.maxLength} messages of topic ${request.topic} waiting; raise maxLength or consume faster`,
+          `consumer ${consumerId} has ${group.length} messages of topic ${request.topic} waiting, as many as ${limit} allows; raise it or consume faster`,
         );
     }
     for (const group of groups.values()) group.push(request);

@@ -6,6 +6,7 @@ import { redeliveryDelay } from './options.js';
 
 export interface GroupOptions {
   readonly maxLength: number;
+  readonly maxBytes: number;
   readonly maxInFlight: number;
   /** Milliseconds. */
   readonly redeliverInterval: number;
@@ -32,17 +33,25 @@ export class MemoryGroup {
   readonly #delayed = new Map<Item, NodeJS.Timeout>();
   #next = 0;
   #size = 0;
+  #bytes = 0;
 
   constructor(options: GroupOptions) {
     this.#options = options;
   }
 
-  get isFull(): boolean {
-    return this.#size >= this.#options.maxLength;
+  /** @returns the option whose bound one more message would break; undefined when there is room. One message alone always has room. */
+  limitFor(request: PublishRequest): 'maxLength' | 'maxBytes' | undefined {
+    if (this.#size >= this.#options.maxLength) return 'maxLength';
+    return this.#size > 0 && this.#bytes + request.data.length > this.#options.maxBytes ? 'maxBytes' : undefined;
+  }
+
+  get length(): number {
+    return this.#size;
   }
 
   push(request: PublishRequest): void {
     this.#size++;
+    this.#bytes += request.data.length;
     this.#waiting.push({ request, attempt: 0 });
     // Not from within publish: the publisher's answer goes out first, and a burst starts as one.
     if (this.#waiting.length === 1) queueMicrotask(() => this.#pump());
@@ -95,11 +104,16 @@ export class MemoryGroup {
     const running = run(consumer, message).then((done) => {
       // Given back already: the consumer left before its handler came to an end.
       if (!consumer.underWay.delete(item)) return;
-      if (done) this.#size--;
+      if (done) this.#take(item);
       else this.#later(item);
       if (this.#waiting.length > 0) this.#pump();
     });
     consumer.underWay.set(item, running);
+  }
+
+  #take({ request }: Item): void {
+    this.#size--;
+    this.#bytes -= request.data.length;
   }
 
   #later(item: Item): void {
