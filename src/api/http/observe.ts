@@ -57,15 +57,25 @@ function seriesOfRoute({ http }: SidecarMetrics, operation: string) {
 /** @returns the series of a path, kept likewise; each family has its own bound, so what is kept need not be all there are */
 function seriesByPath({ http }: SidecarMetrics) {
   let generation = 0;
-  const known = new Map<string, HttpSeries>();
+  let size = 0;
+  const known = new Map<string, Map<string, HttpSeries[]>>();
+  const add = (method: string, path: string): HttpSeries[] => {
+    size += 1;
+    const made: HttpSeries[] = [];
+    const paths = known.get(method) ?? new Map<string, HttpSeries[]>();
+    known.set(method, paths.set(path, made));
+    return made;
+  };
   return (labels: HttpLabels, verb: string, path: string, status: number): HttpSeries => {
-    if (labels.generation !== generation || known.size > MAX_KNOWN) known.clear();
+    if (labels.generation !== generation || size > MAX_KNOWN) {
+      known.clear();
+      size = 0;
+    }
     generation = labels.generation;
     const method = labels.method(verb);
-    const key = `${status}${method} ${path}`;
-    const found = known.get(key) ?? seriesOf(http, [method, path, String(status)]);
-    known.set(key, found);
-    return found;
+    const byStatus = known.get(method)?.get(path) ?? add(method, path);
+    byStatus[status] ??= seriesOf(http, [method, path, String(status)]);
+    return byStatus[status];
   };
 }
 

@@ -21,10 +21,12 @@ export function httpLabels(settings: MetricsSettings, generation: number): HttpL
   const own = matcher(paths);
   const api = matcher(withInvocations(paths));
   const otherwise = (operation: string, path: string) => (increasedCardinality ? shortPath(path) : operation);
-  const label = (match: (path: string) => string | undefined) => (operation: string, url: string) => {
+  const matched = (match: (path: string) => string | undefined) => (operation: string, url: string) => {
     const path = pathOf(url);
     return match(path) ?? otherwise(operation, path);
   };
+  const plain = (operation: string, url: string) => otherwise(operation, pathOf(url));
+  const label = paths.length > 0 ? matched : () => plain;
   return {
     generation,
     byPath: increasedCardinality || paths.length > 0,
