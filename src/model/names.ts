@@ -80,5 +80,9 @@ export function parseNodeId(id: string): NodeIdentity | undefined {
   return { role, namespace, appId, instanceId };
 }
 
-/** After that many calls a sidecar's connection to another is replaced, without an end to one of them. */
-export const MAX_CALLS_A_CONNECTION = 50_000;
+/**
+ * Calls after which Envoy replaces a connection to another sidecar or to the filter service, without an end to one of them. nghttp2, the HTTP/2
+ * server of Envoy and of Node, ends a connection after 1,000 calls that were given up quickly, with everybody's calls on it, and neither takes
+ * another number: it must not get that far.
+ */
+export const MAX_CALLS_A_CONNECTION = 900;

@@ -34,9 +34,9 @@ export const SPAN_FLUSH_MS = 200;
 /** Envoy's own bound of 100 instructions is less than `/[a-z]{1,100}`; how large an expression may be is checked when a route is read. */
 const RUNTIME = {
   're2.max_program_size.error_level': 4_294_967_295,
-  // A connection with more calls than this, half of them given up at once, is an attacker's (CVE-2023-44487). At Envoy's own 500 it may be that
-  // of another sidecar whose apps are impatient; those take a new connection long before (MAX_CALLS_A_CONNECTION).
-  'overload.premature_reset_total_stream_count': 4 * MAX_CALLS_A_CONNECTION,
+  // A connection with half as many calls given up at once is an attacker's (CVE-2023-44487). At Envoy's own 500 it may be that of another
+  // sidecar whose apps are impatient; those take a new connection before.
+  'overload.premature_reset_total_stream_count': 3 * MAX_CALLS_A_CONNECTION,
   // Spans go to the sidecar in few requests, and soon; Envoy's own numbers are 5 and 5 s.
   'tracing.opentelemetry.min_flush_spans': 100,
   'tracing.opentelemetry.flush_interval_ms': SPAN_FLUSH_MS,

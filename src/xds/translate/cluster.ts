@@ -165,8 +165,11 @@ const betweenSidecars = protocolOptions(
   MAX_CALLS_A_CONNECTION,
 );
 
-/** Node's HTTP/2 server ends a connection after 1,000 calls that were given up in short time, with every call on it; Node 20 cannot be told another number. */
-const toNode = protocolOptions(explicit({ $case: 'http2ProtocolOptions', value: http2 }), IDLE_MS.service, 900);
+const toNode = protocolOptions(
+  explicit({ $case: 'http2ProtocolOptions', value: http2 }),
+  IDLE_MS.service,
+  MAX_CALLS_A_CONNECTION,
+);
 
 // Spread for each app: fromPartial copies deeply, and there may be thousands.
 const baseEds = Cluster.fromPartial({

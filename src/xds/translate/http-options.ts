@@ -34,9 +34,3 @@ export const http2BetweenSidecars: Http2ProtocolOptions = Http2ProtocolOptions.f
   allowConnect: true,
   connectionKeepalive: { interval: duration(PING_MS.interval), timeout: duration(PING_MS.timeout) },
 });
-
-/**
- * The same where those calls arrive. nghttp2, Envoy's own choice, ends a connection whose calls are given up faster than 33 a second, with
- * everybody's calls on it, and knows no other number; it counts as a server only. oghttp2 costs a tenth of a hop's CPU, so it stands here alone.
- */
-export const http2FromSidecars: Http2ProtocolOptions = { ...http2BetweenSidecars, useOghttp2Codec: true };

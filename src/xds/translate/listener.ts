@@ -20,7 +20,7 @@ import type { AppSettings } from './app-settings.js';
 import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
 import { filterChain, localReplies } from './filters/index.js';
 import type { Direction } from './filters/module.js';
-import { BUFFER_BYTES, http1, http2, http2FromSidecars } from './http-options.js';
+import { BUFFER_BYTES, http1, http2, http2BetweenSidecars } from './http-options.js';
 import { inboundTls } from './mtls.js';
 import { certifiedCaller, peerFilters } from './peer.js';
 import { makeResource } from './resource.js';
@@ -114,7 +114,7 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
     },
     localReplyConfig: localReplies(context),
     httpFilters: filterChain(context),
-    http2ProtocolOptions: direction === 'inbound' ? http2FromSidecars : http2,
+    http2ProtocolOptions: direction === 'inbound' ? http2BetweenSidecars : http2,
     earlyHeaderMutationExtensions: [...earlyHeaders, ...(direction === 'api' ? b3Reading(instance, settings) : [])],
     accessLog: accessLogs(context),
     ...connectionTracing(instance, settings),
