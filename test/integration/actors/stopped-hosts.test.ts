@@ -124,6 +124,10 @@ beforeEach(async () => {
   begun.length = 0;
   [first, second, third] = await Promise.all([startHost('first'), startHost('second'), startHost('third', false)]);
   await untilHosts(first, second);
+  // Hosts of the test before are gone from the caller's Envoy as well.
+  const settled = await wanderer();
+  await eventually(async () => expect(await call(settled, 'settled')).toBe('200 "first"'), 20_000);
+  begun.length = 0;
 }, 60_000);
 afterEach(async () => {
   for (const { end } of running.values()) end();
