@@ -31,7 +31,7 @@ export async function resolveSpec(component: Component, context: SpecContext): P
     if (metadata.has(name)) throw new Error(`metadata ${item.name} stands there twice`);
     const value = await resolveItem(item, { what: `metadata ${item.name}`, secretStore: component.secretStore }, context);
     if (item.from?.$case === 'secretKeyRef') secrets.push(value);
-    // A secret is not ours to read, so what looks like a placeholder in it is none.
+    // A secret is not ours to read, so braces in it stay as they are.
     metadata.set(name, item.from?.$case === 'secretKeyRef' ? value : fill(value, context));
   }
   const { name, type, version, source } = component;
