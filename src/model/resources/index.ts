@@ -30,24 +30,50 @@ export async function loadResourceSet(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<LoadedResources> {
   const directories = await Promise.all(paths.resourcesPaths.map(readDirectory));
-  const configs = await Promise.all(paths.configPaths.map((path) => readSource(path, 'check --config')));
+  const configs = paths.configPaths.map((path) => readSource(path, 'check --config'));
   const expanded = configs.map((file) => ({ ...file, text: file.text && expandEnv(file.text, env) }));
+  const read = fileReader(previous);
   const outcomes = [
-    ...directories.flat().flatMap((file) => readFile(file)),
-    ...expanded.flatMap((file) => readFile(file).map(onlyConfiguration)),
+    ...directories.flat().flatMap((file) => read.outcomes(file)),
+    ...expanded.flatMap((file) => read.outcomes(file).map(onlyConfiguration)),
   ];
   const { entries, refused } = sortOut(outcomes);
   const kept = previous ? refused.flatMap((it) => stillGood(it, previous, entries)) : [];
+  const set = toSet(inLayerOrder([...entries, ...kept], paths.configPaths));
+  readFor.set(set, read.all);
   return {
-    set: toSet(inLayerOrder([...entries, ...kept], paths.configPaths)),
+    set,
     problems: refused.flatMap(({ source, problems }) => problems.map((problem) => `${source}: ${problem}`)),
     refused: refused.map(({ source, kind }) => ({ source, kind: kind !== undefined && kind in kinds ? kind : 'unknown' })),
   };
 }
 
-function readFile({ path, text, problem }: SourceFile): Outcome[] {
-  if (problem) return [{ refused: { source: path, problems: [problem] } }];
-  return parseDocuments(text ?? '').map(({ number, value, problem: broken }) => {
+/** What a file's text says. */
+interface ReadFile {
+  readonly text: string;
+  readonly outcomes: readonly Outcome[];
+}
+
+/** By path, what a set was made of: a change of one file reads the others' documents no second time. */
+const readFor = new WeakMap<ResourceSet, ReadonlyMap<string, ReadFile>>();
+
+function fileReader(previous?: ResourceSet) {
+  const before = previous && readFor.get(previous);
+  const all = new Map<string, ReadFile>();
+  return {
+    all,
+    outcomes({ path, text = '', problem }: SourceFile): readonly Outcome[] {
+      if (problem) return [{ refused: { source: path, problems: [problem] } }];
+      const known = before?.get(path);
+      const read = known?.text === text ? known : { text, outcomes: readText(path, text) };
+      all.set(path, read);
+      return read.outcomes;
+    },
+  };
+}
+
+function readText(path: string, text: string): Outcome[] {
+  return parseDocuments(text).map(({ number, value, problem: broken }) => {
     const source = `${path} document ${number}`;
     return broken ? { refused: { source, problems: [broken] } } : readDocument(value, source);
   });

@@ -1,4 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -276,6 +277,28 @@ describe('a bad resource', () => {
   it('that is too large is not read', async () => {
     write('a.yaml', `# ${'x'.repeat(4 * 1024 * 1024)}`);
     expect(await problems()).toEqual(['a.yaml: larger than 4 MiB; split it']);
+  });
+
+  it('that is a pipe or a directory is named and not waited for', { timeout: 5_000 }, async () => {
+    execFileSync('mkfifo', [join(dir, 'pipe.yaml')]);
+    mkdirSync(join(dir, 'sub.yaml'));
+    write('s.yaml', component('s'));
+    const { set, problems } = await load();
+    expect(problems).toEqual([
+      `${dir}/pipe.yaml: is not a file; check its permissions`,
+      `${dir}/sub.yaml: is a directory; check its permissions`,
+    ]);
+    expect(set.components.map(({ name }) => name)).toEqual(['s']);
+  });
+
+  it('that is as it was is not made anew when another one changes', async () => {
+    write('a.yaml', component('a'));
+    write('b.yaml', component('b'));
+    const before = await load();
+    write('b.yaml', component('b').replace('6379', '6380'));
+    const { set } = await load(before.set);
+    expect(set.components[0]).toBe(before.set.components[0]);
+    expect(set.components[1]).not.toEqual(before.set.components[1]);
   });
 
   it('does not show what may be a secret', async () => {
