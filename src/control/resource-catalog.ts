@@ -4,7 +4,7 @@ import type { RefusedDocument, ResourceSet } from '../model/mesh-model.js';
 import type { Logger } from '../telemetry/logger.js';
 import { debounce } from './debounce.js';
 import { watchForEmptied } from './half-written.js';
-import { watchPaths } from './watch-paths.js';
+import { signatureOf, watchPaths } from './watch-paths.js';
 
 /** Where a resource set is read from; absolute paths. */
 export interface ResourcePaths {
@@ -60,6 +60,8 @@ interface Entry {
 // A changed route is to be in force everywhere within 100 ms, and most of that is for the proxies.
 const QUIET = { quietMs: 5, maxMs: 200 } as const;
 const EMPTIED_MS = 150;
+/** Who never stops writing is read all the same. */
+const MOST_READS = 5;
 
 export function createResourceCatalog(options: ResourceCatalogOptions, deps: ResourceCatalogDeps): ResourceCatalog {
   const entries = new Map<string, Entry>();
@@ -103,13 +105,22 @@ export function createResourceCatalog(options: ResourceCatalogOptions, deps: Res
 function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCatalogDeps): Entry {
   const { load, logger, clock, onChange } = deps;
   const wanted = { resourcesPaths: [...paths.resourcesPaths], configPaths: [...paths.configPaths] };
+  const watched = [...wanted.resourcesPaths, ...wanted.configPaths];
   const hasDirectory = wanted.resourcesPaths.length > 0;
   let previous: ResourceSet | undefined;
   let work: Promise<void> = Promise.resolve();
   let closed = false;
 
+  /** As all files were at one moment: a Configuration that is read after its components were written must not meet those before them. */
+  const loadAtOnce = async () => {
+    for (let reads = 1; ; reads += 1) {
+      const before = signatureOf(watched);
+      const loaded = await load(wanted, previous);
+      if (closed || reads === MOST_READS || signatureOf(watched) === before) return loaded;
+    }
+  };
   const read = async () => {
-    const { set, problems, refused = [] } = await load(wanted, previous);
+    const { set, problems, refused = [] } = await loadAtOnce();
     if (closed) return;
     // What the watch has brought, the poll finds once more. The same set as an object is no reason to translate anything again.
     if (isDeepStrictEqual({ set, problems }, { set: previous, problems: entry.problems })) return;
@@ -123,12 +134,11 @@ function openEntry(paths: ResourcePaths, embedded: ResourceSet, deps: ResourceCa
   // One read after the other: an older one must not overtake a newer one.
   const reload = () => {
     work = work.then(read).catch((error: unknown) => {
-      entry.problems = [`${[...wanted.resourcesPaths, ...wanted.configPaths].join(', ')}: ${String(error)}`];
+      entry.problems = [`${watched.join(', ')}: ${String(error)}`];
       logger.error('resources could not be read', { problem: entry.problems[0] });
     });
     return work;
   };
-  const watched = [...wanted.resourcesPaths, ...wanted.configPaths];
   const someEmptied = watchForEmptied(watched);
   let cancelLater = () => {};
   const reloads = debounce(

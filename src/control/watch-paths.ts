@@ -11,7 +11,7 @@ const POLL_MS = 1_000;
  */
 export function watchPaths(paths: readonly string[], onChange: () => void, clock: Clock): () => void {
   const watchers = new Map<string, FSWatcher>();
-  let seen = paths.map(signature).join();
+  let seen = signatureOf(paths);
   let cancel = () => {};
 
   const open = (path: string) => {
@@ -29,7 +29,7 @@ export function watchPaths(paths: readonly string[], onChange: () => void, clock
     }
   };
   const look = () => {
-    const now = paths.map(signature).join();
+    const now = signatureOf(paths);
     if (now !== seen) onChange();
     seen = now;
     for (const path of paths) open(path);
@@ -44,6 +44,9 @@ export function watchPaths(paths: readonly string[], onChange: () => void, clock
     watchers.clear();
   };
 }
+
+/** @returns what is another text when a file in one of the directories, or one of the files, has changed */
+export const signatureOf = (paths: readonly string[]): string => paths.map(signature).join();
 
 function signature(path: string): string {
   try {

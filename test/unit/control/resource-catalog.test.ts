@@ -106,6 +106,44 @@ describe('the resource catalog', () => {
     await expect.poll(() => namesOf(paths), { timeout: 5_000 }).toEqual(['b']);
   });
 
+  it('takes no Configuration together with components from before it, though both are written while they are read', async () => {
+    const [resources, config] = [join(directory, 'resources'), join(directory, 'config')];
+    mkdirSync(resources);
+    writeFileSync(config, 'old');
+    const paths = { resourcesPaths: [resources], configPaths: [config] };
+    const seen: string[] = [];
+    let meanwhile = () => {};
+    const slow = createResourceCatalog(
+      { defaults: none, embedded: setOf() },
+      {
+        async load(wanted) {
+          const components = readdirSync(wanted.resourcesPaths[0] ?? '');
+          meanwhile();
+          return { set: setOf(...components, readFileSync(wanted.configPaths[0] ?? '', 'utf8')), problems: [] };
+        },
+        clock: systemClock,
+        logger: silentLogger,
+        onChange: () =>
+          void seen.push(
+            slow
+              .setFor(paths)
+              .components.map(({ name }) => name)
+              .join(),
+          ),
+      },
+    );
+    await slow.acquire(paths);
+    meanwhile = () => {
+      writeFileSync(join(resources, 'limit'), 'good');
+      writeFileSync(config, 'with limit');
+      meanwhile = () => {};
+    };
+    writeFileSync(config, 'other');
+    await expect.poll(() => seen.at(-1), { timeout: 5_000 }).toBe('limit,with limit');
+    slow.close();
+    expect(seen).not.toContain('with limit');
+  });
+
   it('tells the first who asks what is wrong', async () => {
     writeFileSync(join(directory, 'a'), 'bad');
     expect(await catalog.acquire({ resourcesPaths: [directory], configPaths: [] })).toEqual(['a: bad']);
