@@ -33,13 +33,21 @@ interface Spec extends TelemetrySpec, ConfigurationSpec {
   readonly features?: readonly { readonly name?: string; readonly enabled?: boolean }[];
 }
 
+const hasHandlers = ({ httpPipeline }: Spec) => (httpPipeline?.handlers ?? []).length > 0;
+
 /** Follows the app's Configuration; there is one resource of that kind a sidecar. */
 export function followConfiguration(
   source: ConfigSource,
   {
     tracing,
     onMetrics,
-  }: { readonly tracing: Pick<Tracing, 'configure'>; onMetrics(settings: MetricsSettings, resiliency: readonly string[]): void },
+    untilPipelineServes,
+  }: {
+    readonly tracing: Pick<Tracing, 'configure'>;
+    onMetrics(settings: MetricsSettings, resiliency: readonly string[]): void;
+    /** Resolves when Envoy has a pipeline, or has had its time for it. */
+    untilPipelineServes(): Promise<void>;
+  },
 ): AppConfigurationView {
   let spec: Spec = {};
   let known = false;
@@ -50,13 +58,16 @@ export function followConfiguration(
   const listeners = new Set<() => void>();
   source.on('configuration', async ({ updated, removed }) => {
     let resiliency: readonly string[] = [];
-    if (removed.length > 0) spec = {};
+    let next = removed.length > 0 ? {} : spec;
     for (const configuration of updated.values()) {
-      spec = configuration.specJson === '' ? {} : (JSON.parse(configuration.specJson) as Spec);
+      next = configuration.specJson === '' ? {} : (JSON.parse(configuration.specJson) as Spec);
       ownTracing = configuration.ownTracing;
       policies = configuration.callPolicies;
       resiliency = configuration.resiliencyNames;
     }
+    // Calls go the way they went until the new one is there. At the start there is none, and nothing is served before.
+    if (known && hasHandlers(next) && !hasHandlers(spec)) await untilPipelineServes();
+    spec = next;
     known = true;
     onMetrics(metricsSettings(spec), resiliency);
     http = apiBlock(spec.api, 'http');
@@ -68,7 +79,7 @@ export function followConfiguration(
   return {
     known: () => known,
     apiLog: () => (logsCalls(spec) ? (spec.logging?.apiLogging ?? undefined) : undefined),
-    hasPipeline: () => (spec.httpPipeline?.handlers ?? []).length > 0,
+    hasPipeline: () => hasHandlers(spec),
     blocked: {
       http: (group, version) => http?.(group, version) ?? false,
       grpc: (group, version) => grpc?.(group, version) ?? false,

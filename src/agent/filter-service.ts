@@ -72,6 +72,7 @@ export interface FilterServiceDeps {
   /** Unix sockets of Envoy's listeners: without and with the HTTP pipeline. */
   readonly loopback: string;
   readonly door: string;
+  readonly untilPipelineServes: () => Promise<void>;
   readonly leaseValid: () => boolean;
   readonly shutdown: (force: boolean) => void;
   readonly tracing: Tracing;
@@ -135,6 +136,7 @@ export async function createFilterService(deps: FilterServiceDeps): Promise<Filt
   const door = createHttpChannel({ origin: 'http://localhost', socketPath: deps.door, headers });
   const configuration = followConfiguration(config, {
     tracing: deps.tracing,
+    untilPipelineServes: deps.untilPipelineServes,
     onMetrics(settings, documents) {
       metrics.configure(settings);
       metrics.resiliency.loaded.from(() => {

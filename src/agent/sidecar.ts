@@ -135,7 +135,9 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   // Blocks and API.
   const leaseValid = () => systemClock.now() < attach.leaseValidUntil() - LEASE_MARGIN_MS;
   const { loop, door } = runDir.sockets;
-  const shared = { options, instanceId, config, health, loopback: loop, door, leaseValid, tracing, logger };
+  const pipelineServes = () => untilPipelineServes(envoy.admin, signal);
+  const sockets = { loopback: loop, door, untilPipelineServes: pipelineServes };
+  const shared = { options, instanceId, config, health, ...sockets, leaseValid, tracing, logger };
   const service: FilterService = await parts.createFilterService({ ...shared, shutdown: onShutdown });
   apiLog = service.apiLog;
   countWorded = parts.countWorded(service.metrics.metrics);
@@ -162,7 +164,7 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
 
   const started = { options, attach, service, health, logger, signal };
   await Promise.race([Promise.all([attach.accepted, config.inForce]), failed.promise]);
-  if (service.hasPipeline()) await untilPipelineServes(envoy.admin, signal);
+  if (service.hasPipeline()) await pipelineServes();
   health.set('configuration', undefined);
   void followApp(started).catch(failed.reject);
 

@@ -4,7 +4,7 @@ import type { NodeIdentity } from '../model/names.js';
 import { createCountedRoutes } from './counted-routes.js';
 import { LayeredMap, type Resources } from './layered-map.js';
 import { named, stable } from './named.js';
-import type { Snapshot } from './resource.js';
+import type { Resource, Snapshot } from './resource.js';
 import { type ResourceTypeName, resourceTypes } from './resource-types.js';
 import { createServiceBuilder } from './service-resources.js';
 import { createSharedBuilder, type NodeEndpoints, nodeEndpoints, type SharedResources } from './shared-resources.js';
@@ -37,6 +37,8 @@ interface Surroundings {
 interface EnvoyParts {
   readonly instance: Instance;
   readonly settings: AppSettings;
+  /** What filters call or have called: calls that came in on a listener that is replaced by now pass its old filters. */
+  readonly called: readonly Resource[];
   readonly clusters: Resources;
   readonly listeners: Resources;
   readonly routes: Resources;
@@ -87,17 +89,25 @@ function envoyParts(instance: Instance, { settings, shared }: Surroundings, befo
   const endpoints = nodeEndpoints(instance, shared, before?.endpoints);
   if (before?.instance === instance && before.settings === settings)
     return before.endpoints === endpoints ? before : { ...before, endpoints };
+  const called = withEarlier(filterClusters(instance, settings), before?.called ?? []);
   return {
     instance,
     settings,
     endpoints,
-    clusters: stable(
-      before?.clusters,
-      named([...localClusters(instance), ...filterClusters(instance, settings), ...spanClusters(instance, settings)]),
-    ),
+    called,
+    clusters: stable(before?.clusters, named([...localClusters(instance), ...called, ...spanClusters(instance, settings)])),
     listeners: stable(before?.listeners, named(listeners(instance, settings))),
     routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance, settings.spec)] : [])),
   };
+}
+
+/** Of those that nothing names any more. */
+const MOST_EARLIER = 16;
+
+/** @returns `now`, and the newest of those before that are not among them */
+function withEarlier(now: readonly Resource[], before: readonly Resource[]): readonly Resource[] {
+  const names = new Set(now.map(({ name }) => name));
+  return [...now, ...before.filter(({ name }) => !names.has(name)).slice(0, MOST_EARLIER)];
 }
 
 function envoySnapshot(parts: EnvoyParts, shared: SharedResources, before: Snapshot | undefined): Snapshot {

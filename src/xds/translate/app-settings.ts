@@ -19,6 +19,8 @@ export interface AppSettings {
   readonly callsOut: boolean;
   /** The handlers of its pipelines, in their order. */
   readonly pipelines: { readonly http: readonly Step[]; readonly app: readonly Step[] };
+  /** Its HTTP pipeline has, or had, handlers. */
+  readonly hadPipeline: boolean;
   /** What all this was made of. */
   readonly inputs: readonly unknown[];
 }
@@ -39,7 +41,8 @@ export function appSettings(model: MeshModel, instance: Instance, before?: AppSe
   const steps = (which: 'http' | 'app', pipeline: PipelineSpec | undefined) =>
     pipelineSteps({ spec: pipeline, components: middleware, local: instance.middleware, before: before?.pipelines[which] });
   const pipelines = { http: steps('http', spec.httpPipeline), app: steps('app', spec.appHttpPipeline) };
-  return { profile, spec, sessions, cors, callsOut, pipelines, inputs };
+  const hadPipeline = before?.hadPipeline || pipelines.http.length > 0;
+  return { profile, spec, sessions, cors, callsOut, pipelines, hadPipeline, inputs };
 }
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]) =>

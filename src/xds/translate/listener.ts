@@ -48,7 +48,7 @@ export function listeners(instance: Instance, settings: AppSettings): readonly R
   );
 }
 
-function plans(instance: Instance, { profile, pipelines }: AppSettings): ListenerPlan[] {
+function plans(instance: Instance, { profile, hadPipeline }: AppSettings): ListenerPlan[] {
   const { sockets, apiDoor, apiAddress, httpPort, grpcPort, address, inboundPort, appPort } = instance;
   const api = { direction: 'api', earlyHeaders: fromApp(instance) } as const;
   const inbound = { direction: 'inbound' } as const;
@@ -58,8 +58,8 @@ function plans(instance: Instance, { profile, pipelines }: AppSettings): Listene
     if (grpcPort > 0) found.push({ name: LISTENERS.apiGrpc, address: tcp(apiAddress, grpcPort), ...api });
   }
   if (sockets?.loopback) found.push({ name: LISTENERS.loopback, address: pipe(sockets.loopback), ...api });
-  // The filter service's port passes everything on to here while there is a pipeline.
-  if (sockets?.door && pipelines.http.length > 0) found.push({ name: LISTENERS.door, address: pipe(sockets.door), ...api });
+  // The filter service's port passes everything on to here while there is a pipeline; when that goes, this process may learn it later.
+  if (sockets?.door && hadPipeline) found.push({ name: LISTENERS.door, address: pipe(sockets.door), ...api });
   if (appPort > 0 && inboundPort > 0)
     found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), ...fromOthers(instance, profile), ...inbound });
   if (appPort > 0 && sockets?.self)
