@@ -1,7 +1,9 @@
 import { sleep } from '../lib/async.js';
+import { LISTENERS } from '../model/names.js';
 import type { Logger } from '../telemetry/logger.js';
 import type { AttachClient } from './attach-client.js';
 import type { Door } from './door/listen.js';
+import type { EnvoyAdmin } from './envoy/admin.js';
 import { SPAN_FLUSH_MS } from './envoy/bootstrap.js';
 import type { Envoy } from './envoy/process.js';
 import type { FilterService } from './filter-service.js';
@@ -25,6 +27,26 @@ const LAST_MS = 100;
 
 /** Until Envoy has handed over the spans of the last requests: it does so when it next looks, and then they are on their way. */
 const SPANS_MS = SPAN_FLUSH_MS + 100;
+
+const POLL_MS = 25;
+const FOR_APP = `${LISTENERS.inbound}|${LISTENERS.self}`;
+
+/** @returns how many calls the app has not answered yet; 0 while Envoy does not tell */
+export const callsOfApp = (admin: EnvoyAdmin): Promise<number> => admin.activeRequests(FOR_APP).catch(() => 0);
+
+/**
+ * What comes before the app itself is ended: it gets nothing new, and what is under way has `graceMs` milliseconds. The API goes on, since the
+ * app may need it to end well.
+ */
+export async function releaseApp({ attach, service, envoy }: Pick<DrainParts, 'attach' | 'service' | 'envoy'>, graceMs: number) {
+  const end = performance.now() + graceMs;
+  await attach.withdraw(Math.min(WITHDRAW_MS, graceMs));
+  const left = Math.max(end - performance.now(), LAST_MS);
+  const answered = async () => {
+    while (performance.now() < end && (await callsOfApp(envoy.admin)) > 0) await sleep(POLL_MS);
+  };
+  await Promise.all([service.quiesce(left), answered()]);
+}
 
 /**
  * The graceful stop. Out of the registry first: once no proxy has this instance as an endpoint, nobody sends anything new, and what is

@@ -8,7 +8,7 @@ export { startAttachClient } from './attach-client.js';
 export { createConfigClient } from './config-client.js';
 export { openControlPlaneChannel } from './control-plane-channel.js';
 export { openDoors } from './doors.js';
-export { drainSidecar } from './drain.js';
+export { callsOfApp, drainSidecar, releaseApp } from './drain.js';
 export { reportEndpointProblems } from './external/endpoint-problems.js';
 export { endpointSecretSource } from './external/endpoint-sds.js';
 export { createFilterService } from './filter-service.js';

@@ -31,6 +31,10 @@ export interface Sidecar {
   readonly ready: Promise<void>;
   /** Rejects with a UsageError when it cannot go on; never resolves. */
   readonly failed: Promise<never>;
+  /** How many calls the app has not answered yet. */
+  callsOfApp(): Promise<number>;
+  /** Gives the app nothing new and waits for what is under way, at most so many milliseconds. The API goes on; `drain` is to follow. */
+  releaseApp(ms: number): Promise<void>;
   /** Stops gracefully. Idempotent. */
   drain(): Promise<void>;
 }
@@ -178,6 +182,8 @@ async function compose(options: SidecarOptions, { logger, onShutdown }: SidecarD
   return {
     ready: health.ready,
     failed: failed.promise,
+    callsOfApp: () => parts.callsOfApp(envoy.admin),
+    releaseApp: (ms) => parts.releaseApp({ attach, service, envoy }, ms),
     drain() {
       draining ??= drain();
       return draining;

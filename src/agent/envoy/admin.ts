@@ -7,8 +7,8 @@ export interface EnvoyAdmin {
   isLive(): Promise<boolean>;
   /** Whether it gives any answer within `ms` milliseconds. */
   answers(ms: number): Promise<boolean>;
-  /** Requests that clients wait for at this moment. */
-  activeRequests(): Promise<number>;
+  /** Requests that clients wait for at this moment. @param listeners regular expression of their names; default: all */
+  activeRequests(listeners?: string): Promise<number>;
 }
 
 const TIMEOUT_MS = 2000;
@@ -38,8 +38,9 @@ export function envoyAdmin(socketPath: string): EnvoyAdmin {
         () => true,
         () => false,
       ),
-    async activeRequests() {
-      const { body } = await call('GET', '/stats?filter=^http\\..*downstream_rq_active$');
+    async activeRequests(listeners = '.*') {
+      const filter = encodeURIComponent(`^http\\.(${listeners})\\.downstream_rq_active$`);
+      const { body } = await call('GET', `/stats?filter=${filter}`);
       return body
         .split('\n')
         .filter((line) => !line.startsWith('http.admin.'))

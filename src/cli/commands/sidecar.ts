@@ -1,8 +1,9 @@
 import { type Command, Option } from 'commander';
-import { startSidecar } from '../../agent/sidecar.js';
+import { type Sidecar, startSidecar } from '../../agent/sidecar.js';
 import { messageOf, UsageError } from '../../errors.js';
 import { createLogger } from '../../telemetry/logger.js';
 import { controlPlaneOption, listArgument, portArgument, withExamples } from '../args.js';
+import { answerQuestions } from '../run/questions.js';
 import { countArgument, levelOf, type SidecarFlags, sidecarOptions, sizeArgument, switchArgument } from '../sidecar-flags.js';
 
 /** Flags of daprd that stand in many scripts and that Weft needs no value for; taken, so that those scripts run. */
@@ -93,6 +94,8 @@ async function sidecar(flags: SidecarFlags, command: Command): Promise<void> {
   const signals = stopSignals(flags.exitOnStdinClose === true);
   const startedAt = performance.now();
   const starting = new AbortController();
+  let current: Sidecar | undefined;
+  answerQuestions(() => current);
   void signals.stop.then(() => starting.abort());
   const running = await startSidecar(options, { logger, onShutdown: signals.request, signal: starting.signal }).catch(
     (error: unknown) => {
@@ -100,6 +103,7 @@ async function sidecar(flags: SidecarFlags, command: Command): Promise<void> {
       throw error;
     },
   );
+  current = running;
   if (running !== undefined) {
     void running.ready.then(() =>
       // `ms` counts from the start of the process: what a person waits for.

@@ -9,8 +9,8 @@ import { readRunFile } from '../run/run-file.js';
 import { didYouMean } from '../suggest.js';
 import { processTerminal } from '../terminal.js';
 
-/** Longer than a run takes to stop at worst: apps 5 s, sidecars 12 s, control plane 3 s. */
-const GONE_WITHIN_MS = 25_000;
+/** Longer than a run takes to stop at worst: calls 6 s, apps 5 s, sidecars 12 s, control plane 3 s. */
+const GONE_WITHIN_MS = 30_000;
 
 interface Flags {
   readonly appId?: readonly string[];

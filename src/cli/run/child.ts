@@ -2,13 +2,14 @@ import { constants } from 'node:os';
 import { deferred, sleep } from '../../lib/async.js';
 import { spawnGuarded } from '../../lib/guard.js';
 import { createTail, readLines } from './lines.js';
+import { type Question, questionsTo } from './questions.js';
 
 export interface ChildSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd?: string;
   readonly env: NodeJS.ProcessEnv;
-  /** Keeps the child's standard input open for as long as we live: its end tells the child that we are gone. */
+  /** A sidecar: its standard input is open for as long as we live, whose end tells it that we are gone, and it answers questions. */
   readonly lifeline?: boolean;
   /** Takes each line of both outputs; a promise makes the child wait. */
   readonly onLine: (line: string) => Promise<void> | undefined;
@@ -27,6 +28,8 @@ export interface Child {
   readonly exited: Promise<Exit>;
   /** The last lines it wrote. */
   tail(): readonly string[];
+  /** Asks a sidecar. @returns undefined when it does not answer within so many milliseconds */
+  ask(question: Question, ms: number): Promise<number | undefined>;
   /** SIGTERM to the child alone: what it started itself, it stops itself. After `graceMs` SIGKILL to its whole group. */
   stop(graceMs: number): Promise<{ readonly exit: Exit; readonly killed: boolean }>;
   /** SIGTERM to the whole group, for commands such as `npm run …` that do not pass it on. */
@@ -42,7 +45,7 @@ export function startChild(spec: ChildSpec): Child {
   const { child, signal } = spawnGuarded(spec.command, spec.args, {
     cwd: spec.cwd,
     env: spec.env,
-    stdio: [spec.lifeline ? 'pipe' : 'ignore', 'pipe', 'pipe'],
+    stdio: spec.lifeline ? ['pipe', 'pipe', 'pipe', 'ipc'] : ['ignore', 'pipe', 'pipe'],
     group: true,
   });
   child.stdin?.on('error', () => {});
@@ -72,6 +75,7 @@ export function startChild(spec: ChildSpec): Child {
     pid: child.pid,
     exited: exited.promise,
     tail: tail.lines,
+    ask: questionsTo(child),
     stop: (graceMs) => stop(graceMs, () => void child.kill('SIGTERM')),
     stopGroup: (graceMs) => stop(graceMs, () => void signal('SIGTERM')),
     kill: () => void signal('SIGKILL'),

@@ -7,6 +7,7 @@ import { createConsoleLog, isFailureLine } from './console-log.js';
 import { type ControlPlaneLink, linkControlPlane } from './control-plane.js';
 import type { RunPlan } from './plan.js';
 import { choosePorts, claimPorts, type PlannedPorts } from './ports.js';
+import { settle } from './settle.js';
 import { startUnit, type Unit, untilReady } from './unit.js';
 
 const APP_GRACE_MS = 5_000;
@@ -36,7 +37,7 @@ export interface Run {
   readonly ready: Promise<readonly ReadyUnit[] | undefined>;
   /** Exit code of the run, once everything is stopped. */
   readonly ended: Promise<number>;
-  /** Apps first, then sidecars (they drain), then our control plane; each with a bound. Idempotent. */
+  /** Waits for calls under way, then apps, then sidecars (they drain), then our control plane; each with a bound. Idempotent. */
   stop(): Promise<number>;
   /** SIGKILL to everything, now. */
   kill(): void;
@@ -163,6 +164,7 @@ function report({ terminal }: Supervised, what: string, child: Child | undefined
 
 async function stopAll({ units, link, say }: Supervised): Promise<void> {
   for (const unit of units) unit.quieten();
+  await settle(units.map(({ sidecar }) => sidecar));
   const stopOne = async (what: string, stop: Promise<{ readonly killed: boolean }> | undefined) => {
     if ((await stop)?.killed) say(`${what} did not end in time and was killed`);
   };
