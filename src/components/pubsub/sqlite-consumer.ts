@@ -111,7 +111,9 @@ export class SqliteConsumer implements BrokerSubscription {
       });
       for (const item of claimed) this.#start(item);
     } catch (error) {
-      this.#trouble(error);
+      this.#claiming = false;
+      // Who cannot write may still see messages lie there: asking again at once would go on without a pause.
+      return this.#trouble(error);
     }
     this.#claiming = false;
     // A full hand means more may lie there, which room that comes free will ask for; else nothing is left but what falls due.

@@ -1,9 +1,11 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'libsql';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { PubSub } from '../../../../src/blocks/pubsub/contract.js';
 import { createSqlitePubSub } from '../../../../src/components/pubsub/sqlite.js';
+import { deferred } from '../../../../src/lib/async.js';
+import { silentLogger } from '../../../../src/telemetry/logger.js';
 import { componentDeps, componentSpec, testDir } from '../../../support/component-deps.js';
 import { eventually } from '../../../support/eventually.js';
 
@@ -156,6 +158,28 @@ describe('the SQLite broker', () => {
     await eventually(() => expect(got).toHaveLength(900));
     // Without checkpoints it would take far more than the eighteen megabytes that were published.
     expect(most).toBeLessThan(18_000_000);
+  });
+
+  it('pauses between its tries while the file cannot be written', async () => {
+    const dir = testDir();
+    const troubles: number[] = [];
+    const logger = { ...silentLogger, error: () => void troubles.push(performance.now()) };
+    const spec = componentSpec('pubsub.sqlite', { connectionString: 'broker.db', maxInFlight: '1' });
+    const broker = await createSqlitePubSub(spec, { ...componentDeps(dir), logger });
+    onTestFinished(() => broker.close());
+    const first = deferred<void>();
+    let asked = 0;
+    await broker.subscribe(group(), async () => {
+      asked += 1;
+      await first.promise;
+    });
+    await Promise.all(['one', 'two'].map((text) => broker.publish(message(text))));
+    await eventually(() => expect(asked).toBe(1));
+    // The first message is under way, the second one lies there. What is read goes on being read.
+    for (const file of ['broker.db', 'broker.db-wal', 'broker.db-shm']) rmSync(join(dir, file));
+    first.resolve();
+    await eventually(() => expect(troubles.length).toBeGreaterThan(1));
+    expect((troubles[1] ?? 0) - (troubles[0] ?? 0)).toBeGreaterThan(500);
   });
 
   it('refuses files that are not its own, by name and remedy', async () => {
