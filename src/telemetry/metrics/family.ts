@@ -8,6 +8,8 @@ import type { Relabeling, Sample, SeriesType } from './relabeling.js';
 export interface Family<T> {
   /** @returns the series with these label values, in the order of the label names; beyond the bound one shared series */
   of(...values: readonly string[]): T;
+  /** Forgets all series: what their labels say means nothing any more. */
+  clear(): void;
 }
 
 /** A family whose series may also be made when they are asked for. */
@@ -151,6 +153,7 @@ function family<T>(options: FamilyOptions, type: SeriesType, kind: Kind<T>): Fam
       const restKey = rest.join('\u0000');
       return series.get(restKey)?.series ?? add(restKey, rest);
     },
+    clear: () => series.clear(),
     from(fill) {
       refill = fill;
     },

@@ -20,7 +20,7 @@ export function httpLabels(settings: MetricsSettings, generation: number): HttpL
   const { increasedCardinality, excludeVerbs, paths } = settings;
   const own = matcher(paths);
   const api = matcher(withInvocations(paths));
-  const otherwise = (operation: string, path: string) => (increasedCardinality ? shortPath(path) : operation);
+  const otherwise = (operation: string, path: string) => (increasedCardinality ? cut(shortPath(path)) : operation);
   const matched = (match: (path: string) => string | undefined) => (operation: string, url: string) => {
     const path = pathOf(url);
     return match(path) ?? otherwise(operation, path);
@@ -35,6 +35,10 @@ export function httpLabels(settings: MetricsSettings, generation: number): HttpL
     method: (verb) => (excludeVerbs ? '' : VERBS.has(verb) ? verb : 'UNKNOWN'),
   };
 }
+
+/** A path may be as long as a request's head, and stands in some hundred lines of each scrape. */
+const LONGEST = 256;
+const cut = (path: string) => (path.length > LONGEST ? `${path.slice(0, LONGEST)}…` : path);
 
 function matcher(templates: readonly PathTemplate[]): (path: string) => string | undefined {
   const all = templates.map(({ text, regex }) => [new RegExp(`^${regex}$`), text] as const);

@@ -6,12 +6,18 @@ import { Relabeling, type Sample } from './relabeling.js';
 
 /** Topics and actor types are named by traffic, so there may be no more of them than this. */
 const MAX_NAMED_BY_TRAFFIC = 200;
-/** Operations by verb and status; paths of traffic, where they are asked for. */
+/** Paths of traffic by verb and status, unless the Configuration wants operations. */
 const MAX_HTTP = 300;
 
+/** What says how HTTP requests are named. */
+const namesOf = ({ increasedCardinality, excludeVerbs, paths }: MetricsSettings) =>
+  JSON.stringify([increasedCardinality, excludeVerbs, paths]);
+const allOf = (groups: Readonly<Record<string, Readonly<Record<string, { clear(): void }>>>>) =>
+  Object.values(groups).flatMap((group) => Object.values(group));
+
 /**
- * Dapr's documented series (reference §8) of what the filter service does. Labels hold operation names, component names and such, never a
- * path, a key or an id: their number does not grow with traffic.
+ * Dapr's documented series (reference §8) of what the filter service does. Some labels are named by traffic (paths, topics, actor types), so
+ * each family has a bound.
  */
 export function createSidecarMetrics(appId: string) {
   const registry = new Registry();
@@ -47,9 +53,26 @@ export function createSidecarMetrics(appId: string) {
     count: counter(`${prefix}completed_count`, 'Health checks of the app', [status]),
     latency: latency(`${prefix}roundtrip_latency`, 'Health checks of the app, milliseconds', [status]),
   });
+  const httpFamilies = {
+    http: {
+      requests: counter('http_server_request_count', 'HTTP API requests', http, MAX_HTTP),
+      responses: counter('http_server_response_count', 'HTTP API answers', http, MAX_HTTP),
+      latency: latency('http_server_latency', 'HTTP API, milliseconds from request to answer', http, MAX_HTTP),
+      requestBytes: bytes('http_server_request_bytes', 'HTTP API, bytes of request bodies', http, MAX_HTTP),
+      responseBytes: bytes('http_server_response_bytes', 'HTTP API, bytes of answers with their heads', http, MAX_HTTP),
+    },
+    /** What the filter service asks of an app that speaks HTTP. */
+    httpClient: {
+      completed: counter('http_client_completed_count', 'Requests to the app', http, MAX_HTTP),
+      latency: latency('http_client_roundtrip_latency', 'Requests to the app, milliseconds until their answer', http, MAX_HTTP),
+      sentBytes: bytes('http_client_sent_bytes', 'Requests to the app, bytes of their bodies', http.slice(0, 2), MAX_HTTP),
+      receivedBytes: bytes('http_client_received_bytes', 'Requests to the app, bytes of the bodies of answers', []),
+    },
+  };
   return {
     registry,
     relabeling,
+    ...httpFamilies,
     /** @param samples what Envoy has counted until now, by name of a family that is here as well */
     showBeside(samples: ReadonlyMap<string, readonly Sample[]>) {
       counted = samples;
@@ -62,27 +85,15 @@ export function createSidecarMetrics(appId: string) {
       if (String(given.latencyBuckets) !== String(settings.latencyBuckets)) latencyBounds.values = given.latencyBuckets;
       relabeling.configure(given.rules);
       labels = httpLabels(given, labels.generation + 1);
+      // Series of the old labels would leave those of the new ones no room.
+      if (namesOf(given) !== namesOf(settings)) for (const one of allOf(httpFamilies)) one.clear();
       settings = given;
-    },
-    http: {
-      requests: counter('http_server_request_count', 'HTTP API requests', http, MAX_HTTP),
-      responses: counter('http_server_response_count', 'HTTP API answers', http, MAX_HTTP),
-      latency: latency('http_server_latency', 'HTTP API, milliseconds from request to answer', http, MAX_HTTP),
-      requestBytes: bytes('http_server_request_bytes', 'HTTP API, bytes of request bodies', http, MAX_HTTP),
-      responseBytes: bytes('http_server_response_bytes', 'HTTP API, bytes of answers with their heads', http, MAX_HTTP),
     },
     grpc: {
       completed: counter('grpc_io_server_completed_rpcs', 'gRPC API calls', rpc),
       latency: latency('grpc_io_server_server_latency', 'gRPC API, milliseconds from call to answer', rpc),
       receivedBytes: bytes('grpc_io_server_received_bytes_per_rpc', 'gRPC API, bytes of requests', rpc.slice(0, 1)),
       sentBytes: bytes('grpc_io_server_sent_bytes_per_rpc', 'gRPC API, bytes of answers', rpc.slice(0, 1)),
-    },
-    /** What the filter service asks of an app that speaks HTTP. */
-    httpClient: {
-      completed: counter('http_client_completed_count', 'Requests to the app', http, MAX_HTTP),
-      latency: latency('http_client_roundtrip_latency', 'Requests to the app, milliseconds until their answer', http, MAX_HTTP),
-      sentBytes: bytes('http_client_sent_bytes', 'Requests to the app, bytes of their bodies', http.slice(0, 2), MAX_HTTP),
-      receivedBytes: bytes('http_client_received_bytes', 'Requests to the app, bytes of the bodies of answers', []),
     },
     /** What the filter service asks of an app that speaks gRPC. */
     grpcClient: {

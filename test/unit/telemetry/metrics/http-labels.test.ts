@@ -29,3 +29,10 @@ it.each([
   expect(labels({ increasedCardinality: null }).appPath('Operation', url)).toBe(short);
   expect(labels({ increasedCardinality: false }).path('Operation', url)).toBe('Operation');
 });
+
+it('cuts long paths: they stand in each scrape', () => {
+  const path = `/v1.0/invoke/app/method/${'a'.repeat(10_000)}`;
+  const label = labels(undefined).path('Operation', path);
+  expect(label).toHaveLength(257);
+  expect(label).toBe(`${path.slice(0, 256)}…`);
+});
