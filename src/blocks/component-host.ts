@@ -278,8 +278,8 @@ class Host implements ComponentHost {
     if (subject === undefined) return;
     const kind = next ? (previous ? 'replaced' : 'added') : 'removed';
     await this.#listeners.tell({ kind, block: subject.block, name: subject.name });
-    if (next && subject.block === 'secrets')
-      this.#retries.hurry((resource) => takesSecrets(resource) && resource.secretStore === subject.name);
+    // Another store may have other secrets, or those that somebody waits for.
+    if (next && subject.block === 'secrets') this.#secretsChanged(subject.name);
     if (previous) this.#retiring = Promise.all([this.#retiring, previous.slot.retire(previous.name, this.#options.deps.logger)]);
   }
 }

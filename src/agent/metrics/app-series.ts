@@ -71,7 +71,8 @@ export function createAppSeries(app: AppCalls): (set: SeriesSet, stats: readonly
   };
 }
 
-type Counts = Map<string, { whole: number; part: number }>;
+/** `part` is Envoy's count, as `whole` is; `byService` the filter service's. */
+type Counts = Map<string, { whole: number; part: number; byService: number }>;
 
 interface Statuses {
   readonly kind: Kind;
@@ -80,10 +81,10 @@ interface Statuses {
 }
 
 function addStatuses(set: SeriesSet, { kind, remainders, counts }: Statuses): void {
-  for (const [status, { whole, part }] of counts) {
+  for (const [status, { whole, part, byService }] of counts) {
     const remainder = remainders.get(status) ?? new Remainder();
     remainders.set(status, remainder);
-    const value = remainder.read(whole, part);
+    const value = remainder.read(whole, part, byService);
     if (value > 0) set.add(kind.series.completed, { ...kind.labels, status }, value);
   }
 }
@@ -96,11 +97,11 @@ function addStatuses(set: SeriesSet, { kind, remainders, counts }: Statuses): vo
 function statusesOf(stats: readonly EnvoySample[], byService: Readonly<Record<string, number>>): Counts {
   const counts: Counts = new Map();
   const of = (status: string) => {
-    const found = counts.get(status) ?? { whole: 0, part: 0 };
+    const found = counts.get(status) ?? { whole: 0, part: 0, byService: 0 };
     counts.set(status, found);
     return found;
   };
-  for (const [status, count] of Object.entries(byService)) of(status).part += count;
+  for (const [status, count] of Object.entries(byService)) of(status).byService += count;
   for (const sample of stats) {
     if (arrived(sample)) {
       const status = statusClass(sample);

@@ -4,15 +4,16 @@
  */
 export class Remainder {
   #whole = 0;
-  #part = 0;
+  #parts: readonly number[] = [];
   #owed = 0;
   #value = 0;
 
-  /** @param whole, part what both have counted; one that fell has started anew */
-  read(whole: number, part: number): number {
-    const grown = grownFrom(this.#whole, whole) - grownFrom(this.#part, part) - this.#owed;
+  /** @param whole, parts what each has counted; one that fell has started anew, so each part is of one who counts */
+  read(whole: number, ...parts: readonly number[]): number {
+    const taken = parts.reduce((sum, part, at) => sum + grownFrom(this.#parts[at] ?? 0, part), 0);
+    const grown = grownFrom(this.#whole, whole) - taken - this.#owed;
     this.#whole = whole;
-    this.#part = part;
+    this.#parts = parts;
     this.#owed = Math.max(0, -grown);
     this.#value += Math.max(0, grown);
     return this.#value;

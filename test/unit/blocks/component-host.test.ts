@@ -257,6 +257,15 @@ describe('secrets that change', () => {
     expect(watchers.size).toBe(0);
   });
 
+  it('do so too when it is the store that is another one now', async () => {
+    const { host, made, push, secrets } = rig();
+    await push(vault, a, b);
+    secrets.db = { db: 'other', user: 'me' };
+    await push(component('vault', 'secretstores.test', { file: 'another' }));
+    await expect.poll(() => host.state('a')?.spec.metadata.get('password')).toBe('other');
+    expect(made).toHaveLength(3);
+  });
+
   it('leave a component as it is when it cannot be made with them, and it is tried again', async () => {
     const { host, made, push, changeSecrets, clock } = rig();
     const wants = withSecret(component('a', 'state.full'), 'fail', 'vault', '', 'wish');

@@ -1,17 +1,20 @@
 import { expect, it } from 'vitest';
 import { Remainder } from '../../../../src/agent/metrics/remainder.js';
 
-it('is what the whole has grown beyond its part', () => {
+it('takes off what others count of the same', () => {
   const remainder = new Remainder();
-  expect([remainder.read(10, 3), remainder.read(20, 4)]).toEqual([7, 16]);
+  expect(remainder.read(10, 2, 3)).toBe(5);
+  expect(remainder.read(20, 2, 8)).toBe(10);
 });
 
-it('never falls when the part is read later than the whole, and makes up for it', () => {
+it('never falls: what is too much in one reading is taken off the next', () => {
   const remainder = new Remainder();
-  expect([remainder.read(10, 5), remainder.read(10, 8), remainder.read(14, 8), remainder.read(20, 10)]).toEqual([5, 5, 6, 10]);
+  expect([remainder.read(10, 0), remainder.read(10, 2), remainder.read(15, 2)]).toEqual([10, 10, 13]);
 });
 
-it('goes on when the whole starts anew', () => {
+it('goes on when one of those who count starts anew, and the others do not', () => {
   const remainder = new Remainder();
-  expect([remainder.read(10, 5), remainder.read(4, 6)]).toEqual([5, 8]);
+  remainder.read(1000, 50, 100);
+  // Envoy was started again: 30 calls, 5 of them denied, 10 answered by the filter service, which had 100 before.
+  expect(remainder.read(30, 5, 110)).toBe(865);
 });
