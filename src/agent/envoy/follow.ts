@@ -25,25 +25,33 @@ const REPLACE_AFTER_MS = 30_000;
 export async function followEnvoy(envoy: Pick<Envoy, 'admin' | 'replace'>, options: FollowOptions): Promise<void> {
   const { clock, signal } = options;
   const { answers } = envoy.admin;
-  let cancel = options.again ? clock.after(SILENT_AFTER_MS, () => signal.aborted || options.onSilent()) : () => {};
+  let serves = false;
+  let cancel = () => {};
   const watch = () => {
     cancel = clock.after(REPLACE_AFTER_MS, () => void (signal.aborted || replace()));
   };
   const replace = async () => {
     // One that answers lives, even if what it listens on is not all there.
     const lives = await answers(SILENT_AFTER_MS);
-    if (signal.aborted) return;
+    // It may have come to serve while it was asked; then it is its silence that counts.
+    if (signal.aborted || serves) return;
     if (lives) return watch();
     options.onReplace();
     envoy.replace();
   };
+  // From its start on: one that stops before it serves would be waited for without end.
+  watch();
+  const late = options.again ? clock.after(SILENT_AFTER_MS, () => signal.aborted || options.onSilent()) : () => {};
   while (!signal.aborted) {
     await options.untilServes(signal);
+    serves = true;
+    late();
     cancel();
     if (signal.aborted) return;
     options.onServes();
     await untilSilent({ answers, clock, signal });
     if (signal.aborted) return;
+    serves = false;
     options.onSilent();
     watch();
   }

@@ -104,9 +104,33 @@ it('tells of the next Envoy when that one does not serve within three seconds', 
   await end();
 });
 
+it.each([
+  ['a first Envoy', false, ['replace', 'killed']],
+  ['the next Envoy', true, ['silent', 'replace', 'killed']],
+])('kills %s that stops before it serves', async (_which, again, expected) => {
+  const { told, be, pass, end } = createRig(again);
+  be(false);
+  await pass(34_000);
+  expect(told).toEqual(expected);
+  await end();
+});
+
+it('gives one that came to serve just when it was asked the whole time when it falls silent later', async () => {
+  const { told, serve, be, pass, end } = createRig();
+  be(false);
+  await pass(31_000);
+  await serve();
+  be(true);
+  await pass(26_000);
+  be(false);
+  await pass(10_000);
+  expect(told).toEqual(['serves', 'silent']);
+  await end();
+});
+
 it('says nothing of a first Envoy that takes its time, and nothing after the end', async () => {
   const { told, serve, pass, end } = createRig();
-  await pass(20_000);
+  await pass(70_000);
   await end();
   await serve();
   await pass(40_000);
