@@ -50,6 +50,7 @@ const ENVOY_PROTOS = [
   'envoy/extensions/http/stateful_session/cookie/v3/cookie.proto',
   'envoy/extensions/http/stateful_session/header/v3/header.proto',
   'envoy/extensions/load_balancing_policies/maglev/v3/maglev.proto',
+  'envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction.proto',
   'envoy/extensions/request_id/uuid/v3/uuid.proto',
   'envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.proto',
   'envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.proto',

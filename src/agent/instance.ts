@@ -35,6 +35,8 @@ export function instanceOf(options: SidecarOptions, { instanceId, inboundPort, r
       self: sockets.self,
       door: sockets.door,
       extProc: sockets.extProc,
+      traced: sockets.traced,
+      tracedInbound: sockets.tracedInbound,
     },
     labels: { ...options.labels },
     resourcesPaths: [...options.resourcesPaths],

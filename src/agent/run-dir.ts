@@ -21,6 +21,9 @@ export interface RunDir {
     readonly self: string;
     /** Envoy, while there is a pipeline: the filter service's own HTTP port passes everything on to it. */
     readonly door: string;
+    /** Envoy, for calls that it records: those that the app makes, and those for the app. */
+    readonly traced: string;
+    readonly tracedInbound: string;
     /** Middleware modules, for Envoy. */
     readonly extProc: string;
     readonly admin: string;
@@ -51,6 +54,8 @@ export function makeRunDir(name: string): RunDir {
       loop: socket('loop'),
       self: socket('self'),
       door: socket('door'),
+      traced: socket('out'),
+      tracedInbound: socket('in'),
       extProc: socket('ext'),
       admin: socket('admin'),
     },

@@ -50,7 +50,7 @@ export async function runEnvoy(options: SidecarOptions, deps: RunEnvoyDeps): Pro
     }),
     bootstrapPath: runDir.bootstrap,
     adminSocket: sockets.admin,
-    sockets: [sockets.loop, sockets.self, sockets.door],
+    sockets: [sockets.loop, sockets.self, sockets.door, sockets.traced, sockets.tracedInbound],
     concurrency: options.envoyConcurrency,
     drainSeconds: DRAIN_SECONDS,
     logLevel: options.logLevel,

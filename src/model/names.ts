@@ -22,6 +22,9 @@ export const EXT_PROC_CLUSTER = 'local|ext-proc';
 export const middlewareCluster = (origin: string): string => `middleware|${origin}`;
 /** The sidecar, which takes its Envoy's spans. */
 export const SPANS_CLUSTER = 'local|spans';
+/** This Envoy's own listeners with a tracer, for calls that the app makes and calls that arrive for it. */
+export const TRACED_CLUSTER = 'local|traced';
+export const TRACED_INBOUND_CLUSTER = 'local|traced-inbound';
 /** The control plane; stands in the bootstrap. No `|`: Envoy makes this the `:authority` of its stream, and Node's HTTP/2 refuses it there. */
 export const ADS_CLUSTER = 'weft-control-plane';
 
@@ -40,8 +43,15 @@ export const LISTENERS = {
   loopback: 'loopback',
   door: 'door',
   self: 'self',
+  traced: 'traced',
+  tracedInbound: 'traced-inbound',
 } as const;
-export const ROUTES = { outbound: 'outbound', outboundGrpc: 'outbound-grpc', inbound: 'inbound' } as const;
+export const ROUTES = {
+  outbound: 'outbound',
+  outboundGrpc: 'outbound-grpc',
+  inbound: 'inbound',
+  tracedInbound: 'traced-inbound',
+} as const;
 
 /** Headers of our own between sidecars. Client-sent ones are removed on every listener. */
 export const HEADERS = {
@@ -57,6 +67,10 @@ export const HEADERS = {
   notAgain: 'x-envoy-ratelimited',
   /** Which middleware Envoy asks for; among metadata of its stream to the middleware server, not of a call. */
   middleware: 'x-weft-middleware',
+  /** On calls from one listener of an Envoy to its next, which has a tracer: that it is on the way, and whom the first one saw. */
+  traced: 'x-weft-traced',
+  peer: 'x-weft-peer',
+  forwarded: 'x-weft-forwarded',
 } as const;
 
 /** Marks a gRPC app's calls to itself, between listener and route. */

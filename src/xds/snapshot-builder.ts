@@ -1,18 +1,19 @@
 import { appKey, type Instance } from '../model/instance.js';
 import type { MeshModel } from '../model/mesh-model.js';
 import type { NodeIdentity } from '../model/names.js';
-import { createCountedRoutes } from './counted-routes.js';
 import { LayeredMap, type Resources } from './layered-map.js';
 import { named, stable } from './named.js';
 import type { Resource, Snapshot } from './resource.js';
 import { type ResourceTypeName, resourceTypes } from './resource-types.js';
 import { createServiceBuilder } from './service-resources.js';
+import { createSettledRoutes } from './settled-routes.js';
 import { createSharedBuilder, type NodeEndpoints, nodeEndpoints, type SharedResources } from './shared-resources.js';
 import { type AppSettings, appSettings } from './translate/app-settings.js';
 import { localClusters } from './translate/cluster.js';
 import { filterClusters } from './translate/filters/index.js';
 import { listeners } from './translate/listener.js';
 import { inboundRoutes } from './translate/route.js';
+import { tracedClusters } from './translate/traced-calls.js';
 import { spanClusters } from './translate/tracing.js';
 
 export interface SnapshotBuilder {
@@ -52,7 +53,7 @@ interface EnvoyParts {
 export function createSnapshotBuilder(): SnapshotBuilder {
   const shared = createSharedBuilder();
   const service = createServiceBuilder();
-  const counted = createCountedRoutes();
+  const settled = createSettledRoutes();
   const nodes = new Map<string, NodeState>();
   let current: MeshModel | undefined;
   let byId = new Map<string, Instance>();
@@ -76,7 +77,7 @@ export function createSnapshotBuilder(): SnapshotBuilder {
         const common = shared.forCaller(model, instance);
         const settings = appSettings(model, instance, before?.envoy?.settings);
         envoy = envoyParts(instance, { settings, shared: common }, before?.envoy);
-        const routes = counted(common.routes, settings.spec);
+        const routes = settled(common.routes, instance, settings);
         snapshot = envoySnapshot(envoy, { ...common, routes }, before?.snapshots.envoy);
       } else snapshot = service.build(model, instance, before?.snapshots.service);
       nodes.set(node.instanceId, { envoy, snapshots: { ...before?.snapshots, [node.role]: snapshot } });
@@ -95,9 +96,12 @@ function envoyParts(instance: Instance, { settings, shared }: Surroundings, befo
     settings,
     endpoints,
     called,
-    clusters: stable(before?.clusters, named([...localClusters(instance), ...called, ...spanClusters(instance, settings)])),
+    clusters: stable(
+      before?.clusters,
+      named([...localClusters(instance), ...called, ...spanClusters(instance, settings), ...tracedClusters(instance, settings)]),
+    ),
     listeners: stable(before?.listeners, named(listeners(instance, settings))),
-    routes: stable(before?.routes, named(instance.appPort > 0 ? [inboundRoutes(instance, settings.spec)] : [])),
+    routes: stable(before?.routes, named(inboundRoutes(instance, settings))),
   };
 }
 

@@ -6,12 +6,17 @@ import { call } from '../support/http-call.js';
 
 let rig: EnvoyRig;
 let caller: RigSidecar;
+let recorder: RigSidecar;
 beforeAll(async () => {
-  rig = await createRig();
+  const tracing = { samplingRate: '0.01', otel: { endpointAddress: '127.0.0.1:9' } };
+  rig = await createRig({ specs: { recorder: { tracing }, notes: { tracing } } });
   caller = await rig.add({ appId: 'checkout' });
   await rig.add({ appId: 'orders' });
   await rig.add({ appId: 'orders', instanceId: 'orders-prod', namespace: 'prod' });
   await rig.add({ appId: 'ledger', appProtocol: 'grpc' });
+  const spanSink = { socket: '/nowhere', hasCollector: false };
+  recorder = await rig.add({ appId: 'recorder', spanSink });
+  await rig.add({ appId: 'notes', appProtocol: 'grpc', spanSink });
   await rig.update({});
 });
 afterAll(() => rig.close());
@@ -49,6 +54,23 @@ it('that speaks gRPC: an HTTP call goes to its filter service, which calls OnInv
   expect(seen).toMatchObject({ from: 'service of ledger', url: '/a', headers: { 'x-weft-to': 'app-callback' } });
   expect(seen.headers.forwarded).toMatch(/^for=127\.0\.0\.1;by=127\.0\.0\.1;host=/);
   expect(seen.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-forwarded-host': expect.any(String) });
+});
+
+it('that speaks gRPC: whether or not the call is recorded, its filter service is told the same', async () => {
+  const told = async (flags: string) => {
+    const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-${flags}`;
+    const { body } = await call(`${recorder.api}/v1.0/invoke/notes/method/a`, { headers: { traceparent } });
+    const { headers, ...rest } = JSON.parse(body) as Seen;
+    const { traceparent: goesOn, tracestate: _, ...others } = headers;
+    return { goesOn, seen: { ...rest, headers: others } };
+  };
+  const recorded = await told('01');
+  const other = await told('00');
+  expect(other.goesOn, 'it met no tracer').toBe(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`);
+  expect(recorded.goesOn, 'the tracer put its own span there').toMatch(/^00-a{32}-(?!b{16})[\da-f]{16}-01$/);
+  expect(recorded.seen).toEqual(other.seen);
+  expect(recorded.seen.headers).toMatchObject({ 'x-forwarded-for': '127.0.0.1', 'x-weft-to': 'app-callback' });
+  expect(recorded.seen.headers.forwarded).toMatch(/^for=127\.0\.0\.1;by=127\.0\.0\.1;host=/);
 });
 
 it('that nobody knows: the filter service answers, whatever the form', async () => {

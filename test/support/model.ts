@@ -63,6 +63,8 @@ export function instanceOf(
         self: socket('self'),
         door: socket('door'),
         extProc: socket('ext'),
+        traced: socket('out'),
+        tracedInbound: socket('in'),
       },
     }),
     lease: 'live',

@@ -122,3 +122,19 @@ export async function callThrough({ shop, shopApp }: TracedMesh, headers: Record
 }
 
 const turns = ({ seen }: TestHttpApp) => seen.filter(({ url }) => url.startsWith('/actors/Counter/7/method/'));
+
+/** @returns every hop of {@link callThrough} in the order of its trace: service, kind and name of its span */
+export function hopsOfCall(door: 'envoy' | 'service'): readonly string[] {
+  // On the Envoy door a call of the API is Envoy's hop and the filter service's.
+  const api = (name: string) => (door === 'envoy' ? [name, name] : [name]);
+  return [
+    'shop client CallLocal/worker/work',
+    'worker server CallLocal/worker/work',
+    ...api('worker client /v1.0/state/statestore'),
+    ...api('worker client /v1.0/publish/pubsub/orders'),
+    'worker consumer pubsub/orders',
+    'worker client CallActor/Counter/add',
+    'shop server CallActor/Counter/add',
+    'shop internal CallActor/Counter/add',
+  ];
+}

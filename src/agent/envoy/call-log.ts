@@ -1,4 +1,5 @@
 import { type ApiLogSpec, CALL_MARK, ERROR_MARK, MIDDLEWARE_MARK } from '../../model/access-log.js';
+import { TRACED_CLUSTER } from '../../model/names.js';
 import type { Logger } from '../../telemetry/logger.js';
 
 /** One line of Envoy's access log (src/xds/translate/access-log.ts). */
@@ -8,6 +9,8 @@ const LINE = new RegExp(`^${CALL_MARK}\\t([^\\t]*)\\t([^\\t]*)\\t(.*)\\t(\\d*)\\
 export function logCall(line: string, logger: Logger, { obfuscateURLs, omitHealthChecks }: ApiLogSpec): boolean {
   const [, method = '', cluster = '', contentType = '', status = '', path = ''] = LINE.exec(line) ?? [];
   if (method === '') return false;
+  // Said once more by the listener that it went on to, which knows the app.
+  if (cluster === TRACED_CLUSTER) return true;
   const [kind = '', , name = ''] = cluster.split('|');
   if (omitHealthChecks && path.startsWith('/v1.0/healthz')) return true;
   if (contentType.startsWith('application/grpc')) logger.info('gRPC API Called', { method: path });

@@ -75,3 +75,9 @@ export const recordsErrorCodes = (spec: WithMetrics): boolean => metricsEnabled(
 
 /** @returns whether the series are wanted */
 export const metricsEnabled = ({ metrics, metric }: WithMetrics): boolean => (metrics?.enabled ?? metric?.enabled) !== false;
+
+/** @returns whether Envoy has to count answers where calls arrive, too */
+export const countsPaths = (spec: WithMetrics): boolean => {
+  const { enabled, paths } = metricsSettings(spec);
+  return enabled && paths.length > 0;
+};

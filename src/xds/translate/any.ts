@@ -29,6 +29,7 @@ import { Generic } from '../../gen/envoy/extensions/http/injected_credentials/ge
 import { OAuth2 as InjectedOAuth2 } from '../../gen/envoy/extensions/http/injected_credentials/oauth2/v3/oauth2.js';
 import { CookieBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/cookie/v3/cookie.js';
 import { HeaderBasedSessionState } from '../../gen/envoy/extensions/http/stateful_session/header/v3/header.js';
+import { RuntimeFraction } from '../../gen/envoy/extensions/matching/input_matchers/runtime_fraction/v3/runtime_fraction.js';
 import { UuidRequestIdConfig } from '../../gen/envoy/extensions/request_id/uuid/v3/uuid.js';
 import { PreviousHostsPredicate } from '../../gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.js';
 import { RawBuffer } from '../../gen/envoy/extensions/transport_sockets/raw_buffer/v3/raw_buffer.js';
@@ -123,6 +124,7 @@ export const messageTypes = {
   openTelemetry: type('envoy.config.trace.v3.OpenTelemetryConfig', OpenTelemetryConfig),
   parentBasedSampler: type('envoy.extensions.tracers.opentelemetry.samplers.v3.ParentBasedSamplerConfig', ParentBasedSampler),
   ratioSampler: type('envoy.extensions.tracers.opentelemetry.samplers.v3.TraceIdRatioBasedSamplerConfig', TraceIdRatioSampler),
+  runtimeFraction: type('envoy.extensions.matching.input_matchers.runtime_fraction.v3.RuntimeFraction', RuntimeFraction),
   uuidRequestId: type('envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig', UuidRequestIdConfig),
   component: type('weft.config.v1.Component', Component),
   resiliency: type('weft.config.v1.ComponentResiliency', ComponentResiliency),

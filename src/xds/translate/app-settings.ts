@@ -5,6 +5,7 @@ import type { MeshProfile } from '../../model/mesh-profile.js';
 import { isMiddleware } from '../../model/middleware/kinds.js';
 import { type PipelineSpec, pipelineSteps, type Step } from '../../model/middleware/pipeline.js';
 import { usesCors, usesSessions } from '../../model/traffic/document.js';
+import { tracesApart } from './traced-share.js';
 
 /** What decides, beside the instance itself, how its listeners look. */
 export interface AppSettings {
@@ -21,6 +22,8 @@ export interface AppSettings {
   readonly pipelines: { readonly http: readonly Step[]; readonly app: readonly Step[] };
   /** Its HTTP pipeline has, or had, handlers. */
   readonly hadPipeline: boolean;
+  /** Its recorded calls go apart, or did. */
+  readonly hadTracesApart: boolean;
   /** What all this was made of. */
   readonly inputs: readonly unknown[];
 }
@@ -42,7 +45,8 @@ export function appSettings(model: MeshModel, instance: Instance, before?: AppSe
     pipelineSteps({ spec: pipeline, components: middleware, local: instance.middleware, before: before?.pipelines[which] });
   const pipelines = { http: steps('http', spec.httpPipeline), app: steps('app', spec.appHttpPipeline) };
   const hadPipeline = before?.hadPipeline || pipelines.http.length > 0;
-  return { profile, spec, sessions, cors, callsOut, pipelines, hadPipeline, inputs };
+  const made = { profile, spec, sessions, cors, callsOut, pipelines, hadPipeline, hadTracesApart: false, inputs };
+  return { ...made, hadTracesApart: before?.hadTracesApart || tracesApart(instance, made) };
 }
 
 const sameItems = (a: readonly unknown[], b: readonly unknown[]) =>

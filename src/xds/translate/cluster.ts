@@ -83,6 +83,12 @@ export function extProcCluster(socket: string): Resource {
   return makeResource(messageTypes.cluster, EXT_PROC_CLUSTER, fixed(EXT_PROC_CLUSTER, pipe(socket), toNode));
 }
 
+/** @returns the cluster of another listener of the same Envoy, on a Unix socket */
+export function ownListenerCluster(name: string, socket: string, protocols: 'as it came' | 'as between sidecars'): Resource {
+  const options = protocols === 'as it came' ? anyProtocol : betweenSidecars;
+  return makeResource(messageTypes.cluster, name, fixed(name, pipe(socket), options));
+}
+
 const H2_PROTOCOLS = new Set(['grpc', 'grpcs', 'h2c']);
 const TLS_PROTOCOLS = new Set(['https', 'grpcs']);
 
@@ -151,13 +157,12 @@ const protocolOptions = (
   });
 
 /** What another mesh's proxy or service speaks is not known here, and an actor's host may be this one, whose filter service takes HTTP/1.1. */
-const asItCame = protocol(
-  protocolOptions(
-    { $case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } },
-    IDLE_MS.sidecar,
-    MAX_CALLS_A_CONNECTION,
-  ),
+const anyProtocol = protocolOptions(
+  { $case: 'useDownstreamProtocolConfig', value: { httpProtocolOptions: http1, http2ProtocolOptions: http2 } },
+  IDLE_MS.sidecar,
+  MAX_CALLS_A_CONNECTION,
 );
+const asItCame = protocol(anyProtocol);
 
 const betweenSidecars = protocolOptions(
   explicit({ $case: 'http2ProtocolOptions', value: http2BetweenSidecars }),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { HeaderValueOption } from '../../gen/envoy/config/core/v3/base.js';
 import type { TypedExtensionConfig } from '../../gen/envoy/config/core/v3/extension.js';
 import type { HeaderMutation } from '../../gen/weft/envoy/v1/header_mutation.js';
@@ -43,12 +44,19 @@ export const fromApp = ({ appId, namespace }: Instance): readonly TypedExtension
 /** The other end of the connection, whatever X-Forwarded-For says. */
 const PEER = '%DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT%';
 
-/** Where a call came from, as it is seen here. */
-export const FORWARDED: readonly HeaderValueOption[] = [
-  append('x-forwarded-for', PEER),
+const BY_PEER = `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`;
+const forwarded = (peer: string, byPeer: string): readonly HeaderValueOption[] => [
+  append('x-forwarded-for', peer),
   overwrite('x-forwarded-host', '%REQ(:AUTHORITY)%'),
-  overwrite('forwarded', `for=${PEER};by=%DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT%;host=%REQ(:AUTHORITY)%`),
+  overwrite('forwarded', byPeer),
 ];
+
+/** Where a call came from, as it is seen here. */
+export const FORWARDED = forwarded(PEER, BY_PEER);
+
+/** For the next listener of the same Envoy, whose peer is Envoy itself: what this one sees, and how that one tells it. */
+export const SEEN_BEFORE: readonly HeaderValueOption[] = [overwrite(HEADERS.peer, PEER), overwrite(HEADERS.forwarded, BY_PEER)];
+export const FORWARDED_BEFORE = forwarded(`%REQ(${HEADERS.peer})%`, `%REQ(${HEADERS.forwarded})%`);
 
 const forHttpApp = mutate([ENVOY_HEADERS, ...FORWARDED.map(appended)]);
 const forGrpcApp = mutate([ENVOY_HEADERS]);
@@ -88,3 +96,15 @@ const selfOfGrpcApp = mutate([ENVOY_HEADERS, appended(ifAbsent(HEADERS.to, TO_SE
 /** For calls of an app to itself: as from another sidecar, but nothing was forwarded. The routes of a gRPC app are told so. */
 export const fromSelf = (instance: Instance): readonly TypedExtensionConfig[] =>
   isGrpcApp(instance) ? selfOfGrpcApp : selfOfHttpApp;
+
+/** Ends the parent ids that are made here: `weft` in ASCII. */
+export const STARTED_HERE = '77656674';
+
+/**
+ * Where no tracer does it: a `traceparent` for calls that bring none, not recorded. Its ids are the sidecar, the time of the request in
+ * nanoseconds and {@link STARTED_HERE}; Envoy has no random number that is cheap enough for each call.
+ */
+export const ownTraceparent = ({ instanceId }: Instance): readonly TypedExtensionConfig[] => {
+  const sidecar = createHash('sha256').update(instanceId).digest('hex').slice(0, 13);
+  return mutate([appended(ifAbsent('traceparent', `00-${sidecar}%START_TIME(%s%9f)%-%START_TIME(%8f)%${STARTED_HERE}-00`))]);
+};

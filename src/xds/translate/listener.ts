@@ -17,13 +17,15 @@ import type { Resource } from '../resource.js';
 import { accessLogs } from './access-log.js';
 import { messageTypes, pack } from './any.js';
 import type { AppSettings } from './app-settings.js';
-import { fromApp, fromSelf, fromSidecar } from './early-headers.js';
+import { fromApp, fromSelf, fromSidecar, ownTraceparent } from './early-headers.js';
 import { filterChain, localReplies } from './filters/index.js';
 import type { Direction } from './filters/module.js';
 import { BUFFER_BYTES, http1, http2, http2BetweenSidecars } from './http-options.js';
 import { inboundTls } from './mtls.js';
 import { certifiedCaller, peerFilters } from './peer.js';
 import { makeResource } from './resource.js';
+import { shareAt } from './traced-calls.js';
+import { tracesApart } from './traced-share.js';
 import { b3Reading, connectionTracing } from './tracing.js';
 import { ads, duration, pipe, tcp } from './values.js';
 
@@ -31,6 +33,7 @@ const IDLE_CONNECTION_MS = 3_600_000;
 const HEADERS_MS = 30_000;
 
 interface ListenerPlan {
+  /** One of `LISTENERS`. */
   readonly name: string;
   readonly address: Address;
   readonly direction: Direction;
@@ -48,9 +51,12 @@ export function listeners(instance: Instance, settings: AppSettings): readonly R
   );
 }
 
-function plans(instance: Instance, { profile, hadPipeline }: AppSettings): ListenerPlan[] {
+function plans(instance: Instance, settings: AppSettings): ListenerPlan[] {
+  const { profile, hadPipeline, hadTracesApart } = settings;
   const { sockets, apiDoor, apiAddress, httpPort, grpcPort, address, inboundPort, appPort } = instance;
-  const api = { direction: 'api', earlyHeaders: fromApp(instance) } as const;
+  const apart = tracesApart(instance, settings);
+  const trace = [...b3Reading(instance, settings), ...(apart ? ownTraceparent(instance) : [])];
+  const api = { direction: 'api', earlyHeaders: [...fromApp(instance), ...trace] } as const;
   const inbound = { direction: 'inbound' } as const;
   const found: ListenerPlan[] = [];
   if (apiDoor === 'envoy') {
@@ -64,6 +70,12 @@ function plans(instance: Instance, { profile, hadPipeline }: AppSettings): Liste
     found.push({ name: LISTENERS.inbound, address: tcp(address, inboundPort), ...fromOthers(instance, profile), ...inbound });
   if (appPort > 0 && sockets?.self)
     found.push({ name: LISTENERS.self, address: pipe(sockets.self), earlyHeaders: fromSelf(instance), ...inbound });
+  // A connection keeps the routes that it came under for a moment longer than new ones.
+  if (hadTracesApart && sockets) {
+    found.push({ name: LISTENERS.traced, address: pipe(sockets.traced), direction: 'api', earlyHeaders: [] });
+    if (appPort > 0)
+      found.push({ name: LISTENERS.tracedInbound, address: pipe(sockets.tracedInbound), earlyHeaders: [], ...inbound });
+  }
   return found;
 }
 
@@ -110,16 +122,18 @@ function connectionManager(plan: ListenerPlan, instance: Instance, settings: App
     statPrefix: name,
     routeSpecifier: {
       $case: 'rds',
-      value: { configSource: ads, routeConfigName: direction === 'api' ? ROUTES.outbound : ROUTES.inbound },
+      value: { configSource: ads, routeConfigName: name === LISTENERS.tracedInbound ? ROUTES.tracedInbound : TABLES[direction] },
     },
     localReplyConfig: localReplies(context),
     httpFilters: filterChain(context),
     http2ProtocolOptions: direction === 'inbound' ? http2BetweenSidecars : http2,
-    earlyHeaderMutationExtensions: [...earlyHeaders, ...(direction === 'api' ? b3Reading(instance, settings) : [])],
+    earlyHeaderMutationExtensions: [...earlyHeaders],
     accessLog: accessLogs(context),
-    ...connectionTracing(instance, settings),
+    ...connectionTracing(instance, shareAt(name, instance, settings)),
   };
 }
+
+const TABLES = { api: ROUTES.outbound, inbound: ROUTES.inbound } as const;
 
 const baseListener = Listener.fromPartial({ perConnectionBufferLimitBytes: BUFFER_BYTES });
 const baseFilterChain = FilterChain.fromPartial({});

@@ -60,6 +60,27 @@ export function whenHeaders(
   });
 }
 
+type Pattern = StringMatcher['matchPattern'];
+
+/** @returns true for requests whose header is there and fits */
+export const matches = (header: string, matchPattern: Pattern): Matcher_MatcherList_Predicate => ({
+  matchType: {
+    $case: 'singlePredicate',
+    value: { input: headerInput(header), matcher: { $case: 'valueMatch', value: { matchPattern, ignoreCase: false } } },
+  },
+});
+export const regex = (text: string): Pattern =>
+  ({ $case: 'safeRegex', value: { engineType: { $case: 'googleRe2', value: {} }, regex: text } }) as Pattern;
+export const not = (predicate: Matcher_MatcherList_Predicate): Matcher_MatcherList_Predicate => ({
+  matchType: { $case: 'notMatcher', value: predicate },
+});
+export const allOf = (predicate: Matcher_MatcherList_Predicate[]): Matcher_MatcherList_Predicate => ({
+  matchType: { $case: 'andMatcher', value: { predicate } },
+});
+export const anyOf = (predicate: Matcher_MatcherList_Predicate[]): Matcher_MatcherList_Predicate => ({
+  matchType: { $case: 'orMatcher', value: { predicate } },
+});
+
 const startsWith = (header: string, prefix: string): Matcher_MatcherList_Predicate => ({
   matchType: {
     $case: 'singlePredicate',

@@ -1,14 +1,15 @@
+import type { HeaderValueOption } from '../../gen/envoy/config/core/v3/base.js';
 import { RouteConfiguration } from '../../gen/envoy/config/route/v3/route.js';
 import { Route, type VirtualCluster } from '../../gen/envoy/config/route/v3/route_components.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import type { Matcher, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
 import { type Instance, isGrpcApp } from '../../model/instance.js';
-import type { WithMetrics } from '../../model/metrics/spec.js';
 import { HEADERS, LOCAL_APP_CLUSTER, ROUTES, SERVICE_HTTP_CLUSTER, TO_SELF } from '../../model/names.js';
 import type { RetryTimes } from '../../model/traffic/built-in-retries.js';
 import type { Resource } from '../resource.js';
 import { messageTypes } from './any.js';
-import { FORWARDED } from './early-headers.js';
+import type { AppSettings } from './app-settings.js';
+import { FORWARDED, FORWARDED_BEFORE } from './early-headers.js';
 import { act, byPrefix, byValue, whenHeaders } from './matcher.js';
 import { makeResource } from './resource.js';
 import { notSentRetry } from './retry.js';
@@ -22,6 +23,7 @@ import {
   serviceHttpRoute,
   untargetedRoutes,
 } from './route-target.js';
+import { arrivingApart } from './traced-calls.js';
 import { overwrite } from './values.js';
 import { virtualClusters } from './virtual-clusters.js';
 
@@ -107,14 +109,29 @@ function byHeaders(
   return whenHeaders({ 'content-type': 'application/grpc', 'dapr-callee-app-id': '' }, byCallee, byAppId);
 }
 
-/** @returns what happens to a call that arrives for this instance, on the inbound and the self listener alike */
-export function inboundRoutes(instance: Instance, spec: WithMetrics): Resource {
+/**
+ * @returns what happens to a call that arrives for this instance, on the inbound and the self listener alike, and to those of them that are
+ * recorded, where they go apart
+ */
+export function inboundRoutes(instance: Instance, settings: AppSettings): readonly Resource[] {
+  if (instance.appPort === 0) return [];
+  const apart = arrivingApart(instance, settings);
+  const table = makeRoutes(ROUTES.inbound, {
+    routes: [...apart, ...arriving(instance, FORWARDED)],
+    virtualClusters: virtualClusters(settings.spec, 'inbound'),
+  });
+  if (!settings.hadTracesApart) return [table];
+  const remove = [HEADERS.peer, HEADERS.forwarded];
+  return [table, makeRoutes(ROUTES.tracedInbound, { routes: arriving(instance, FORWARDED_BEFORE), remove })];
+}
+
+function arriving(instance: Instance, origin: readonly HeaderValueOption[]): Route[] {
   const host = `${instance.appAddress || '127.0.0.1'}:${instance.appPort}`;
   // The app's own token has taken the place of whatever was sent under that name.
   const ownToken = Boolean(instance.localFiles?.appTokenFilter);
   const isGrpc = isGrpcApp(instance);
   // For an HTTP app the listener has added them (early-headers.ts).
-  const forwarded = isGrpc ? FORWARDED : [];
+  const forwarded = isGrpc ? origin : [];
   const all = { pathSpecifier: { $case: 'prefix', value: '/' } } as const;
   const service = { clusterSpecifier: { $case: 'cluster', value: SERVICE_HTTP_CLUSTER } as const, timeout: NO_TIMEOUT };
   const app = {
@@ -146,7 +163,7 @@ export function inboundRoutes(instance: Instance, spec: WithMetrics): Resource {
       Route.fromPartial({ match: all, action, requestHeadersToAdd: [callback, ...forwarded] }),
     );
   }
-  return makeRoutes(ROUTES.inbound, { routes, virtualClusters: virtualClusters(spec, 'inbound') });
+  return routes;
 }
 
 const exact = (value: string) =>
@@ -157,6 +174,8 @@ interface Table {
   readonly matcher?: Matcher;
   readonly virtualClusters?: VirtualCluster[];
   readonly notSent?: RetryTimes | undefined;
+  /** Headers that have done their work when a route has been followed. */
+  readonly remove?: readonly string[];
 }
 
 function makeRoutes(name: string, table: Table): Resource {
@@ -168,6 +187,7 @@ function makeRoutes(name: string, table: Table): Resource {
         domains: ['*'],
         routes: [...table.routes],
         virtualClusters: table.virtualClusters ?? [],
+        requestHeadersToRemove: [...(table.remove ?? [])],
         // An inbound table has one upstream of each kind, on this host: there is nobody else to try.
         retryPolicy: table.matcher ? notSentRetry(table.notSent) : undefined,
       },

@@ -10,12 +10,13 @@ import { UuidRequestIdConfig } from '../../gen/envoy/extensions/request_id/uuid/
 import { FractionalPercent_DenominatorType } from '../../gen/envoy/type/v3/percent.js';
 import type { Instance } from '../../model/instance.js';
 import { SPANS_CLUSTER } from '../../model/names.js';
-import { readsB3, samplingRate, tracingSettings } from '../../model/telemetry.js';
+import { readsB3 } from '../../model/telemetry.js';
 import type { Resource } from '../resource.js';
 import { extension, messageTypes, pack } from './any.js';
 import type { AppSettings } from './app-settings.js';
 import { traceFromB3 } from './early-headers.js';
 import { makeResource } from './resource.js';
+import { tracedShare } from './traced-share.js';
 import { duration, pipe } from './values.js';
 
 /**
@@ -26,23 +27,14 @@ import { duration, pipe } from './values.js';
 const EXPORT_MS = 1000;
 const MILLION = 1_000_000;
 
-/** @returns share of the traces starting at this Envoy that are recorded; 0: it makes no spans at all */
-export function tracedShare({ spanSink }: Instance, { profile, spec }: AppSettings): number {
-  if (profile.tracing !== 'own' || !spanSink?.socket) return 0;
-  const settings = tracingSettings(spec);
-  if (settings) return settings.samplingRate;
-  if (!spanSink.hasCollector) return 0;
-  // Whoever names a collector in the environment wants all, unless a rate is given (src/model/telemetry.ts, withEnvironment).
-  const rate = spec.tracing?.samplingRate;
-  return rate === undefined || rate === null || rate === '' ? 1 : samplingRate(spec);
-}
-
-/** @returns what a listener's connection manager needs to trace; nothing when tracing is off */
-export function connectionTracing(instance: Instance, settings: AppSettings): Partial<HttpConnectionManager> {
-  const share = tracedShare(instance, settings);
+/**
+ * @param share of the traces starting here that are recorded
+ * @returns what a listener's connection manager needs to trace; nothing for a share of 0
+ */
+export function connectionTracing({ appId }: Instance, share: number): Partial<HttpConnectionManager> {
   if (share === 0) return {};
   const name = 'envoy.tracers.opentelemetry';
-  const config = pack(messageTypes.openTelemetry, tracer(instance.appId, share));
+  const config = pack(messageTypes.openTelemetry, tracer(appId, share));
   return {
     tracing: HttpConnectionManager_Tracing.fromPartial({
       provider: { name, configType: { $case: 'typedConfig', value: config } },

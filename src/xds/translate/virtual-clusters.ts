@@ -38,9 +38,3 @@ const matcher = (name: string, matchPattern: Pattern): HeaderMatcher => ({
   invertMatch: false,
   treatMissingHeaderAsEmpty: false,
 });
-
-/** @returns whether Envoy has to count answers where calls arrive, too */
-export const countsPaths = (spec: WithMetrics): boolean => {
-  const { enabled, paths } = metricsSettings(spec);
-  return enabled && paths.length > 0;
-};

@@ -32,6 +32,8 @@ const sockets = {
   self: '/run/d',
   door: '/run/e',
   extProc: '/run/f',
+  traced: '/run/g',
+  tracedInbound: '/run/h',
 };
 const peer = () => {
   const made = new AttachPeer(controlPlane.grpcAddress);

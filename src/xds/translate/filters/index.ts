@@ -6,6 +6,7 @@ import type { Instance } from '../../../model/instance.js';
 import type { Resource } from '../../resource.js';
 import type { AppSettings } from '../app-settings.js';
 import { localReply } from '../local-reply.js';
+import { isBehind } from '../traced-calls.js';
 import { apiListFilter } from './api-lists.js';
 import { corsFilter } from './cors.js';
 import { externalFailures } from './external-failures.js';
@@ -33,13 +34,23 @@ const filters: readonly FilterModule[] = [
   routerFilter,
 ];
 
+/**
+ * Of a listener behind another one, which has let the call in: what depends on the app that is called. Each is there whether or not a rule asks
+ * for it: connections between the two outlast a change.
+ */
+const behind: readonly FilterModule[] = [externalFailures, corsFilter, statefulSessionFilter, routerFilter];
+const filtersAt = ({ listener }: FilterContext) => (isBehind(listener) ? behind : filters);
+
 /** @returns the filters of one listener */
-export const filterChain = (context: FilterContext): HttpFilter[] => filters.flatMap((filter) => filter.chain(context) ?? []);
+export const filterChain = (context: FilterContext): HttpFilter[] =>
+  filtersAt(context).flatMap((filter) => filter.chain(context) ?? []);
 
 /** @returns how the answers that one listener makes itself are worded */
 export function localReplies(context: FilterContext): LocalReplyConfig {
   // The first that fits counts: a filter far up the chain claims a status, one further down what it alone answers.
-  const own = filters.toReversed().flatMap((filter) => filter.replies?.(context) ?? []);
+  const own = filtersAt(context)
+    .toReversed()
+    .flatMap((filter) => filter.replies?.(context) ?? []);
   return own.length === 0 ? localReply : { ...localReply, mappers: [...own, ...localReply.mappers] };
 }
 

@@ -2,13 +2,12 @@ import { ExtensionWithMatcher } from '../../../gen/envoy/extensions/common/match
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
 import type { Any } from '../../../gen/google/protobuf/any.js';
 import type { Matcher, Matcher_MatcherList_Predicate } from '../../../gen/xds/type/matcher/v3/matcher.js';
-import type { StringMatcher } from '../../../gen/xds/type/matcher/v3/string.js';
 import { type Instance, isGrpcApp } from '../../../model/instance.js';
 import { type BuiltStep, isBuilt, type Step } from '../../../model/middleware/pipeline.js';
 import { LISTENERS } from '../../../model/names.js';
 import { messageTypes, pack } from '../any.js';
 import { extProcCluster } from '../cluster.js';
-import { headerInput } from '../matcher.js';
+import { allOf, matches, not, regex } from '../matcher.js';
 import { bearer } from './middleware/bearer.js';
 import { clientCredentials } from './middleware/client-credentials.js';
 import { closed } from './middleware/closed.js';
@@ -110,26 +109,7 @@ function unless(skipped: readonly Matcher_MatcherList_Predicate[], name: string,
   });
 }
 
-type Pattern = StringMatcher['matchPattern'];
-const regex = (text: string): Pattern =>
-  ({ $case: 'safeRegex', value: { engineType: { $case: 'googleRe2', value: {} }, regex: text } }) as Pattern;
-const matches = (header: string, matchPattern: Pattern): Matcher_MatcherList_Predicate => ({
-  matchType: {
-    $case: 'singlePredicate',
-    value: { input: headerInput(header), matcher: { $case: 'valueMatch', value: { matchPattern, ignoreCase: false } } },
-  },
-});
-const not = (predicate: Matcher_MatcherList_Predicate): Matcher_MatcherList_Predicate => ({
-  matchType: { $case: 'notMatcher', value: predicate },
-});
-const isHealthCheck: Matcher_MatcherList_Predicate = {
-  matchType: {
-    $case: 'andMatcher',
-    value: {
-      predicate: [
-        matches(':method', { $case: 'exact', value: 'GET' }),
-        matches(':path', regex('/v1\\.0/healthz(?:/outbound)?(?:\\?\\C*)?')),
-      ],
-    },
-  },
-};
+const isHealthCheck = allOf([
+  matches(':method', { $case: 'exact', value: 'GET' }),
+  matches(':path', regex('/v1\\.0/healthz(?:/outbound)?(?:\\?\\C*)?')),
+]);

@@ -1,8 +1,7 @@
 import { Router } from '../../../gen/envoy/extensions/filters/http/router/v3/router.js';
 import { HttpFilter } from '../../../gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.js';
-import { metricsEnabled } from '../../../model/metrics/spec.js';
+import { countsPaths, metricsEnabled } from '../../../model/metrics/spec.js';
 import { messageTypes, pack } from '../any.js';
-import { countsPaths } from '../virtual-clusters.js';
 import type { FilterModule } from './module.js';
 
 // The app's answer comes back as it is: no x-envoy headers of ours.
