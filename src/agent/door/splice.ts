@@ -1,7 +1,7 @@
 import { connect, type OnReadOpts, Socket, type SocketConstructorOpts } from 'node:net';
+import { giveBackWhenClosed, takeReadBuffer } from './read-buffers.js';
 
 const NOTHING = Buffer.alloc(0);
-const READ_BUFFER = 64 * 1024;
 
 export interface SpliceOptions {
   /** The client's connection, half-open allowed. Nothing else may read it any more; destroying it ends the splice. */
@@ -36,14 +36,15 @@ export function splice({ client, path, head, onUnreachable, onUpstream }: Splice
     upstream.off('error', unreachable);
     if (client.destroyed) return void upstream.destroy();
     near = takeOver(client, upstream);
+    giveBackWhenClosed(onread.buffer, [near, upstream]);
     relay(near, upstream);
   });
 }
 
 /** Reads go into one buffer and are handed on by reference: it is free again once `to` holds nothing. */
-function readInto(to: () => Socket, from: () => Socket): OnReadOpts {
+function readInto(to: () => Socket, from: () => Socket): OnReadOpts & { readonly buffer: Buffer } {
   return {
-    buffer: Buffer.allocUnsafe(READ_BUFFER),
+    buffer: takeReadBuffer(),
     callback(size, bytes) {
       const target = to();
       target.write(bytes.subarray(0, size) as Buffer);
@@ -75,6 +76,7 @@ function takeOver(client: Socket, upstream: Socket): Socket {
     () => near,
   );
   const near: Socket = new Socket({ handle, allowHalfOpen: true, onread } as SocketConstructorOpts);
+  giveBackWhenClosed(onread.buffer, [near, upstream]);
   client.on('close', () => near.destroy());
   near.on('close', () => client.destroy());
   return near;
