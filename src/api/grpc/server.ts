@@ -18,6 +18,7 @@ import { type CallError, toCallError, unauthorized } from './errors.js';
 import { groupOf } from './groups.js';
 import type { DaprMethods } from './methods.js';
 import type { MessageSizes, ObserveGrpc } from './observe.js';
+import { createInjector } from './worn-connections.js';
 
 export interface GrpcServerOptions {
   /** Each block's share; the first that has a method serves it. */
@@ -58,7 +59,7 @@ export function createGrpcServer(options: GrpcServerOptions): ApiGrpcServer {
     'grpc.max_concurrent_streams': 10_000,
   });
   server.addService(measured(options.sizes), implementation(options));
-  const injector = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const injector = createInjector(server);
   let closing: Promise<void> | undefined;
   return {
     server,
