@@ -10,8 +10,8 @@ const free: Buffer[] = [];
 export const takeReadBuffer = (): Buffer => free.pop() ?? Buffer.allocUnsafeSlow(BYTES);
 
 /**
- * Gives `buffer` to later connections when all `users` are closed: no write holds a part of it then. A buffer for each connection is what
- * makes V8 collect the whole heap, up to once a second where connections are short, and every stream waits for that.
+ * Gives `buffer` to later connections when all `users` are closed: no write holds a part of it then. A new buffer for each connection made
+ * V8 collect the whole heap after two hundred short ones, and every stream waits for that.
  */
 export function giveBackWhenClosed(buffer: Buffer, users: readonly Socket[]): void {
   let open = 0;
