@@ -16,7 +16,10 @@ export interface Answers {
 /** Answers the process that started this one, if it is one that asks. @param current undefined: there is nothing to wait for yet */
 export function answerQuestions(current: () => Answers | undefined): void {
   if (!process.send) return;
-  process.on('message', ({ id, ...question }: Question & { readonly id: number }) => {
+  process.on('message', (message: (Question & { readonly id: number }) | null) => {
+    // Whoever else starts a sidecar with such a channel may say anything on it.
+    if (typeof message?.ask !== 'string') return;
+    const { id, ...question } = message;
     void answerOf(question as Question, current()).then((answer) => {
       if (process.connected) process.send?.({ id, answer }, undefined, undefined, () => {});
     });

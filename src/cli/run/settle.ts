@@ -15,11 +15,14 @@ export async function settle(sidecars: readonly Pick<Child, 'ask'>[]): Promise<v
   const end = performance.now() + SETTLE_MS;
   const callsEnd = performance.now() + CHAINS_MS;
   let quiet = 0;
+  let answering = sidecars;
   while (quiet < QUIET_POLLS && performance.now() < callsEnd) {
     const calls = await Promise.all(sidecars.map((sidecar) => sidecar.ask({ ask: 'calls' }, ANSWER_MS)));
     quiet = calls.every((count) => !count) ? quiet + 1 : 0;
+    // One that does not answer has not started yet, or hangs.
+    answering = sidecars.filter((_, at) => calls[at] !== undefined);
     await sleep(POLL_MS);
   }
   const ms = Math.max(0, end - performance.now());
-  await Promise.all(sidecars.map((sidecar) => sidecar.ask({ ask: 'release', ms }, ms + ANSWER_MS)));
+  await Promise.all(answering.map((sidecar) => sidecar.ask({ ask: 'release', ms }, ms + ANSWER_MS)));
 }
