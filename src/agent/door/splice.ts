@@ -31,9 +31,11 @@ export function splice({ client, path, head, onUnreachable, onUpstream }: Splice
   client.on('error', () => upstream.destroy());
   client.on('close', () => upstream.destroy());
   const unreachable = () => (client.readableEnded ? client.destroy() : onUnreachable());
-  upstream.once('error', unreachable);
+  // Also when the door gives it up, which is no error: the client would wait for ever.
+  const gone = () => client.destroyed || unreachable();
+  upstream.on('error', () => {}).once('close', gone);
   upstream.once('connect', () => {
-    upstream.off('error', unreachable);
+    upstream.off('close', gone);
     if (client.destroyed) return void upstream.destroy();
     near = takeOver(client, upstream);
     giveBackWhenClosed(onread.buffer, [near, upstream]);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { httpDoor } from '../../../../src/agent/door/http-door.js';
 import { type Door, openDoor } from '../../../../src/agent/door/listen.js';
+import { withDeadline } from '../../../../src/lib/async.js';
 import { isDoor } from '../../../../src/lib/door-mark.js';
 import { freePort } from '../../../support/ports.js';
 
@@ -79,6 +80,24 @@ it('splices a call by name into Envoy and serves a block itself, marked as a doo
   expect((await call('/v1.0/invoke/orders/method/x')).side).toBe('envoy');
   const state = await call('/v1.0/state/store/key');
   expect([state.side, state.door]).toEqual(['service', 'true']);
+});
+
+it('serves a connection itself whose way into Envoy is given up before it is there', async () => {
+  const serve = httpDoor({
+    server: service,
+    loopback: join(dir, 'loop.sock'),
+    pipeline: join(dir, 'door.sock'),
+    side: () => 'either',
+  });
+  port = await freePort();
+  const own = await openDoor({
+    addresses: [{ host: '127.0.0.1', port }],
+    flag: '--dapr-http-port',
+    // As doors.ts does when other rules come in force.
+    serve: (client) => serve(client, (upstream) => upstream.destroy()),
+  });
+  const answer = await withDeadline(call('/v1.0/invoke/orders/method/x'), 3000, 'an answer').finally(own.close);
+  expect([answer.side, answer.door]).toEqual(['service', 'true']);
 });
 
 it('decides by a request line that comes byte by byte', async () => {
