@@ -16,7 +16,8 @@ describe.each(['service', 'envoy'] as const)('few traces are recorded (%s door)'
   beforeAll(async () => {
     collector = await startSpanCollector();
     const otel = `{protocol: grpc, endpointAddress: "${collector.grpc}", isSecure: false}`;
-    mesh = await startTracedMesh(`  tracing: {samplingRate: "${SHARE}", otel: ${otel}}`, { door });
+    const b3 = '  features: [{name: B3Propagation, enabled: true}]';
+    mesh = await startTracedMesh(`  tracing: {samplingRate: "${SHARE}", otel: ${otel}}\n${b3}`, { door });
   }, 60_000);
   afterAll(async () => {
     await mesh?.close();
@@ -44,6 +45,23 @@ describe.each(['service', 'envoy'] as const)('few traces are recorded (%s door)'
     const turn = await callThrough(mesh, { traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-00`, baggage: 'tenant=blue' });
     expect(turn.headers.traceparent).toMatch(/^00-a{32}-[\da-f]{16}-00$/);
     expect(collector.spans.filter(({ traceId }) => traceId === 'a'.repeat(32))).toEqual([]);
+  }, 30_000);
+
+  it('does what a caller with B3 headers says', async () => {
+    const told = async (path: string, b3: string) => {
+      const answer = await fetch(`${mesh.shop.api}/v1.0/invoke/worker/method/${path}`, { headers: { b3 } });
+      expect(answer.status).toBe(200);
+      return mesh.workerApp.seen.find(({ url }) => url === `/${path}`)?.headers.traceparent;
+    };
+    const [recorded, other, parent] = ['5'.repeat(32), '6'.repeat(32), '7'.repeat(16)] as const;
+    expect(await told('b3-off', `${other}-${parent}-0`)).toMatch(new RegExp(`^00-${other}-[\\da-f]{16}-00$`));
+    expect(await told('b3-on', `${recorded}-${parent}-1`)).toMatch(new RegExp(`^00-${recorded}-[\\da-f]{16}-01$`));
+    const hops = await collector.until((all) => {
+      const own = all.filter(({ traceId }) => traceId === recorded);
+      return own.length >= 2 ? inOrder(own, recorded, parent) : undefined;
+    });
+    expect(hops.map(show)).toEqual(['shop client CallLocal/worker/b3-on', 'worker server CallLocal/worker/b3-on']);
+    expect(collector.spans.filter(({ traceId }) => traceId === other)).toEqual([]);
   }, 30_000);
 
   it('records the share of the calls that start here; each has a trace of its own, which the app is told', async () => {
