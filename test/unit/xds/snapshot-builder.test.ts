@@ -47,11 +47,8 @@ describe('a snapshot', () => {
       'local|service-grpc',
       'local|service-http',
     ]);
-    expect(namesOf(snapshot, 'listener')).toEqual(
-      Object.values(LISTENERS)
-        .filter((name) => name !== LISTENERS.door)
-        .sort(),
-    );
+    const { apiGrpc, apiHttp, inbound, loopback, self } = LISTENERS;
+    expect(namesOf(snapshot, 'listener')).toEqual([apiGrpc, apiHttp, inbound, loopback, self]);
     expect(namesOf(snapshot, 'route')).toEqual([ROUTES.inbound, ROUTES.outbound]);
     expect(namesOf(snapshot, 'endpoint')).toEqual(namesOf(snapshot, 'cluster').filter((name) => !name.startsWith('local|')));
   });
