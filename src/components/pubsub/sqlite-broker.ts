@@ -108,6 +108,11 @@ export class SqliteBroker implements PubSub {
   }
 
   #publish(request: PublishRequest): Promise<void> {
+    const room = this.#checkpointer.room();
+    return room ? room.then(() => this.#write(request)) : this.#write(request);
+  }
+
+  #write(request: PublishRequest): Promise<void> {
     if (this.#closed) return Promise.reject(new Error('the broker is closed'));
     const { ttlInSeconds, ...metadata } = request.metadata;
     const ttlMs = ttlInSeconds === undefined ? undefined : Number(ttlInSeconds) * 1000;

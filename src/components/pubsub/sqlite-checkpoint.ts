@@ -4,6 +4,8 @@ import type { Logger } from '../../telemetry/logger.js';
 
 /** Size of the write-ahead log from which its pages are moved into the database file. */
 const LOG_LIMIT_BYTES = 4 * 1024 * 1024;
+/** Size at which publishers wait for that: a disk that is slower than they are must not fill up. */
+const LOG_FULL_BYTES = 3 * LOG_LIMIT_BYTES;
 /** Transactions between two looks at the log's size. */
 const LOOK_EVERY = 8;
 /** For how long the last step may wait for writers to pause, milliseconds; they wait as long for it in turn. */
@@ -15,6 +17,7 @@ export class Checkpointer {
   readonly #logger: Logger;
   #transactions = 0;
   #running: Promise<void> | undefined;
+  #full = false;
 
   constructor(path: string, logger: Logger) {
     this.#path = path;
@@ -23,12 +26,19 @@ export class Checkpointer {
 
   /** A transaction was committed. */
   committed(): void {
-    if (++this.#transactions % LOOK_EVERY !== 0 || this.#running) return;
+    if (++this.#transactions % LOOK_EVERY !== 0) return;
     const size = statSync(`${this.#path}-wal`, { throwIfNoEntry: false })?.size ?? 0;
-    if (size < LOG_LIMIT_BYTES) return;
+    this.#full = size >= LOG_FULL_BYTES;
+    if (size < LOG_LIMIT_BYTES || this.#running) return;
     this.#running = this.#checkpoint().finally(() => {
       this.#running = undefined;
+      this.#full = false;
     });
+  }
+
+  /** @returns what to wait for before more is written; undefined while there is room. It ends with the attempt, even with a failed one */
+  room(): Promise<void> | undefined {
+    return this.#full ? this.#running : undefined;
   }
 
   async close(): Promise<void> {
