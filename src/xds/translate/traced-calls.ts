@@ -17,9 +17,10 @@ import { tracedShare, tracesApart } from './traced-share.js';
 import { overwrite } from './values.js';
 
 /**
- * Recorded calls go apart. Envoy's tracer makes a span's frame for each call, recorded or not, and that is an eighth of what a call costs. So where few traces
- * are recorded (Dapr's default is one of 10,000) the listeners have no tracer, and a call that is to be recorded goes on to a listener of the
- * same Envoy that has one: what comes with a `traceparent` that says so, and the configured share of what comes with none.
+ * Recorded calls go apart. Envoy's tracer makes a span's frame for each call, recorded or not, and that is an eighth of what a call costs.
+ * So where few traces are recorded (Dapr's default is one of 10,000) the listeners have no tracer, and a call that is to be recorded goes
+ * on to a listener of the same Envoy that has one: what comes with a `traceparent` that says so, and the configured share of what comes
+ * with none.
  */
 
 const MILLION = 1_000_000;

@@ -211,11 +211,13 @@ describe('a pipeline', () => {
     await eventually(async () => expect((await get(path)).status).toBe(200));
   });
 
-  it('costs nothing where there is none: no filter, no listener', async () => {
+  it('leaves no filter when it goes; who never had one has no listener for it either', async () => {
     await pipeline([limit(100)], {});
-    await eventually(async () => {
-      const { body } = await caller.envoy.admin.call('GET', '/config_dump?resource=dynamic_listeners');
-      expect(body).not.toMatch(/weft\.middleware|door\.sock/);
-    });
+    const listeners = async ({ envoy }: RigSidecar) =>
+      (await envoy.admin.call('GET', '/config_dump?resource=dynamic_listeners')).body;
+    await eventually(async () => expect(await listeners(caller)).not.toContain('weft.middleware'));
+    const other = await rig.add({ appId: 'stock' });
+    await eventually(async () => expect(await listeners(other)).toContain('loop.sock'));
+    expect(await listeners(other)).not.toMatch(/weft\.middleware|door\.sock/);
   });
 });
