@@ -1,7 +1,7 @@
 import { HttpRequestHeaderMatchInput } from '../../gen/envoy/type/matcher/v3/http_inputs.js';
 import type { Any } from '../../gen/google/protobuf/any.js';
 import type { Matcher, Matcher_MatcherList_Predicate, Matcher_OnMatch } from '../../gen/xds/type/matcher/v3/matcher.js';
-import { StringMatcher } from '../../gen/xds/type/matcher/v3/string.js';
+import type { StringMatcher } from '../../gen/xds/type/matcher/v3/string.js';
 import { extension, messageTypes } from './any.js';
 
 /** Builders for xDS matchers (`VirtualHost.matcher`): a map look-up instead of a walk through a list of routes. */
@@ -52,8 +52,7 @@ export function whenHeaders(
 ): Matcher_OnMatch {
   const predicates = Object.entries(prefixes).map(([header, prefix]) => startsWith(header, prefix));
   const [only] = predicates;
-  const predicate: Matcher_MatcherList_Predicate =
-    predicates.length === 1 && only ? only : { matchType: { $case: 'andMatcher', value: { predicate: predicates } } };
+  const predicate = predicates.length === 1 && only ? only : allOf(predicates);
   return ask({
     matcherType: { $case: 'matcherList', value: { matchers: [{ predicate, onMatch }] } },
     onNoMatch: otherwise,
@@ -81,20 +80,9 @@ export const anyOf = (predicate: Matcher_MatcherList_Predicate[]): Matcher_Match
   matchType: { $case: 'orMatcher', value: { predicate } },
 });
 
-const startsWith = (header: string, prefix: string): Matcher_MatcherList_Predicate => ({
-  matchType: {
-    $case: 'singlePredicate',
-    value: { input: headerInput(header), matcher: { $case: 'valueMatch', value: valueStarting(prefix) } },
-  },
-});
-
 // An empty prefix stands for "present": Envoy refuses the empty string as a prefix.
-const valueStarting = (prefix: string): StringMatcher =>
-  StringMatcher.fromPartial(
-    prefix === ''
-      ? { matchPattern: { $case: 'safeRegex', value: { engineType: { $case: 'googleRe2', value: {} }, regex: '.+' } } }
-      : { matchPattern: { $case: 'prefix', value: prefix } },
-  );
+const startsWith = (header: string, prefix: string): Matcher_MatcherList_Predicate =>
+  matches(header, prefix === '' ? regex('.+') : { $case: 'prefix', value: prefix });
 
 // Envoy's maps have no order, but the same content must give the same bytes.
 const sorted = (entries: MatchMap): Record<string, Matcher_OnMatch> =>

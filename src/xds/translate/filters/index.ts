@@ -35,8 +35,8 @@ const filters: readonly FilterModule[] = [
 ];
 
 /**
- * Of a listener behind another one, which has let the call in: what depends on the app that is called. Each is there whether or not a rule asks
- * for it: connections between the two outlast a change.
+ * Of a listener behind another one, which has let the call in: what depends on the app that is called. Filters are there whether or not a rule
+ * asks for them: connections between the two outlast a change.
  */
 const behind: readonly FilterModule[] = [externalFailures, corsFilter, statefulSessionFilter, routerFilter];
 const filtersAt = ({ listener }: FilterContext) => (isBehind(listener) ? behind : filters);
